@@ -1,0 +1,68 @@
+"""etude: the learning-rate schedule as a value.
+
+    recipe x run facts  =  plan            pure, no framework imported
+    plan   ->  driver   ->  optimizer      absolute values; the state is a counter and the recipe itself
+
+Names resolve at their first use, so that importing etude imports neither torch, NumPy nor matplotlib.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import torch as torch
+    from .compose import *
+    from .errors import InputError
+    from .groups import Group
+    from .laws import *
+    from .plan import Plan
+    from .sources import read
+    from .recipe import Optimizer, Recipe, Training
+    from .run import Run, Stage
+    from .schedule import Absolute as abs
+    from .schedule import Schedule, constant
+    from .shapes import *
+    from .text import parse
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Group": "groups",
+    "InputError": "errors",
+    "Optimizer": "recipe",
+    "Plan": "plan",
+    "Recipe": "recipe",
+    "Run": "run",
+    "Schedule": "schedule",
+    "Stage": "run",
+    "Training": "recipe",
+    "parse": "text",
+    "read": "sources",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value: Any = getattr(importlib.import_module(f"etude.{_HOMES[name]}"), name)
+    elif name == "torch":
+        return importlib.import_module("etude.torch")
+    elif name.startswith("_"):
+        raise AttributeError(f"module 'etude' has no attribute {name!r}")
+    else:
+        from .schedule import Absolute
+        from .text import families
+
+        constructors = {"abs": Absolute, **families}
+        if name not in constructors:
+            raise AttributeError(f"module 'etude' has no attribute {name!r}")
+        value = constructors[name]
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    from .text import families
+
+    return sorted(["__version__", "abs", "torch", *_HOMES, *families])

@@ -1,0 +1,158 @@
+"""The tiny namespaces that let one formula serve a Python number and a whole array.
+
+A formula is written against `xp`: `sin cos exp log expm1 log1p sqrt sinh cosh floor rint minimum maximum where`,
+and `select`, which evaluates the phase that each time lies in. There is one namespace for Python floats, one for NumPy
+and one for every library whose functions carry NumPy's names (torch on any device, JAX under jit).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .errors import InputError
+
+Value = Any
+"""A float, or an array of any namespace: the typing of arrays across libraries says no more than this."""
+
+Function = Callable[[Value, Any], Value]
+"""(time in ticks, namespace) -> value."""
+
+
+class Scalar:
+    """Python floats. `select` bisects: one phase is evaluated, not all."""
+
+    sin, cos, exp, log, expm1, log1p, sqrt = map(
+        staticmethod, (math.sin, math.cos, math.exp, math.log, math.expm1, math.log1p, math.sqrt)
+    )
+    sinh, cosh, floor = map(staticmethod, (math.sinh, math.cosh, math.floor))
+    minimum, maximum, rint = map(staticmethod, (min, max, round))
+
+    @staticmethod
+    def where(condition: bool, a: float, b: float) -> float:
+        return a if condition else b
+
+    @classmethod
+    def select(cls, t: float, edges: Sequence[float], functions: Sequence[Function]) -> float:
+        value: float = functions[bisect_right(edges, t)](t, cls)
+        return value
+
+    @staticmethod
+    def pick(index: int, values: Sequence[float]) -> float:
+        return values[int(index)]
+
+    @staticmethod
+    def count(t: float, edges: Sequence[float]) -> int:
+        """How many edges have been reached at time t."""
+        return bisect_right(edges, t)
+
+    @staticmethod
+    def full(t: float, value: float) -> float:
+        return value
+
+
+class Arrays:
+    """NumPy, torch or JAX: whatever the module defines under NumPy's names; the rest is written here once."""
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.module, name)
+
+    def where(self, condition: Value, a: Value, b: Value) -> Value:
+        return self.module.where(condition, a, b)
+
+    def select(self, t: Value, edges: Sequence[float], functions: Sequence[Function]) -> Value:
+        result = functions[0](t, self)
+        for edge, function in zip(edges, functions[1:], strict=True):
+            result = self.where(t >= edge, function(t, self), result)
+        return result
+
+    def pick(self, index: Value, values: Sequence[float]) -> Value:
+        return self.module.asarray(values, dtype=self.module.float64)[self.integer(index)]
+
+    def count(self, t: Value, edges: Sequence[float]) -> Value:
+        total = self.full(t, 0.0)
+        for edge in edges:
+            total = total + (t >= edge)
+        return total
+
+    def full(self, t: Value, value: float) -> Value:
+        return self.module.full_like(t, value)
+
+    def integer(self, index: Value) -> Value:
+        return index.astype(int)
+
+
+class NumPy(Arrays):
+    """NumPy: `select` cuts the times where the phases meet, so that a block in one phase costs one phase."""
+
+    def select(self, t: Value, edges: Sequence[float], functions: Sequence[Function]) -> Value:
+        np = self.module
+        first, last = (bisect_right(edges, float(bound)) for bound in (t.min(), t.max())) if t.size else (0, 0)
+        if first == last:
+            return functions[first](t, self)
+        phase = np.searchsorted(np.asarray(edges), t, side="right")
+        result = np.empty_like(t)
+        for index in range(first, last + 1):
+            inside = phase == index
+            result[inside] = functions[index](t[inside], self)
+        return result
+
+    def count(self, t: Value, edges: Sequence[float]) -> Value:
+        return self.module.searchsorted(self.module.asarray(edges, dtype=float), t, side="right")
+
+
+class Torch(Arrays):
+    """torch: minimum, maximum and where take tensors only, so plain numbers are lifted beside their partner."""
+
+    def _lift(self, name: str, *values: Value) -> Value:
+        like = next(value for value in values if isinstance(value, self.module.Tensor) and value.is_floating_point())
+        return getattr(self.module, name)(
+            *(value if isinstance(value, self.module.Tensor) else self.module.full_like(like, value) for value in values)
+        )
+
+    def minimum(self, a: Value, b: Value) -> Value:
+        return self._lift("minimum", a, b)
+
+    def maximum(self, a: Value, b: Value) -> Value:
+        return self._lift("maximum", a, b)
+
+    def where(self, condition: Value, a: Value, b: Value) -> Value:
+        return self.module.where(condition, a, b)
+
+    def rint(self, value: Value) -> Value:
+        return self.module.round(value)
+
+    def pick(self, index: Value, values: Sequence[float]) -> Value:
+        return self.module.tensor(values, dtype=self.module.float64, device=index.device)[index.long()]
+
+
+@functools.cache
+def numpy() -> NumPy:
+    """NumPy's namespace, imported at the first array."""
+    import numpy as np
+
+    return NumPy(np)
+
+
+def namespace(t: Value) -> Any:
+    """Return the namespace of a time: a Python number, or an array of NumPy, torch or JAX."""
+    if isinstance(t, int | float):
+        return Scalar
+    library = type(t).__module__.partition(".")[0]
+    if library == "numpy":
+        return numpy()
+    if library == "torch":
+        import torch
+
+        return Torch(torch)
+    if library in ("jax", "jaxlib"):
+        import jax.numpy as jnp
+
+        return Arrays(jnp)
+    raise InputError(f"a time must be a number or an array of NumPy, torch or JAX, got {type(t).__name__}")

@@ -1,0 +1,465 @@
+"""Composition: phases and cycles, combined values, and other clocks. Everything that a framework does as a special case
+of a scheduler (warmup, cycles, floors, an epoch's lag) is one of these around another schedule.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+from .arrays import Scalar, Value
+from .errors import InputError
+from .schedule import Curve, Frame, Level, Position, Schedule, Schedules, Span, families, family, text_of
+
+
+def chain(*phases: Schedule) -> Schedule:
+    """One schedule after the other, each on a clock of its own; the last fills what is left of the run.
+
+    value(t) = phase_i(t - start_i) for start_i <= t < start_i + length_i
+
+    Args:
+        phases: Schedules; each but the last must have a length of its own (`over=`, or `phase(s, over=...)`).
+            A phase whose length comes out as nothing vanishes.
+    Returns:
+        The schedule; a chain of one is that one, a chain in a chain is unrolled.
+    Raises:
+        InputError: there is no phase, or (once the run is known) a phase before the last has no length.
+
+    Example:
+        >>> chain(linear(0, 1, over="3 epochs"), cosine(1, 0.01))
+        chain(linear(0, 1, over="3 epochs"), cosine(1, 0.01))
+
+    Source: optax join_schedules, torch SequentialLR (whose nesting changes the curve; ours can't).
+    """
+    flat = tuple(inner for item in phases for inner in (item.phases if isinstance(item, Chain) else (item,)))
+    return flat[0] if len(flat) == 1 and isinstance(flat[0], Schedule) else Chain(flat)
+
+
+families["chain"] = chain
+
+
+@family
+class Chain(Schedule):
+    """What `chain` makes of two phases or more."""
+
+    phases: Schedules
+
+    def bind(self, frame: Frame) -> Curve:
+        start, end = frame.origin, frame.origin + frame.span
+        edges: list[float] = []
+        curves: list[Curve] = []
+        for index, item in enumerate(self.phases):
+            last = index == len(self.phases) - 1
+            here = frame.at(start, max(end - start, 0.0))
+            length = item.length(here)
+            if length is None:
+                if not last:
+                    raise InputError(
+                        f"chain: phase {index + 1} of {len(self.phases)}, {item!r}, has no length of its own; "
+                        "give it over='...' or wrap it in phase(..., over='...')"
+                    )
+                length = here.span
+            if length <= 0 and (curves or not last):
+                continue
+            if curves:
+                edges.append(start)
+            curves.append(item.bind(frame.at(start, length)))
+            start += length
+        functions = [curve.value for curve in curves]
+        knots = tuple(knot for curve in curves for knot in curve.knots)
+        if len(curves) == 1:
+            return Curve(functions[0], knots)
+        return Curve(lambda t, xp: xp.select(t, edges, functions), knots)
+
+    def length(self, frame: Frame) -> float | None:
+        total = 0.0
+        for item in self.phases:
+            length = item.length(frame.at(frame.origin + total, max(frame.span - total, 0.0)))
+            if length is None:
+                return None
+            total += length
+        return total
+
+    def __repr__(self) -> str:
+        return f"chain({', '.join(map(repr, self.phases))})"
+
+
+@family
+class repeat(Schedule):
+    """Cycles of one schedule, each on a clock of its own; after the last, its last value is held.
+
+    value(t) = shrink^c schedule(t - start_c), start_0 = 0, start_(c+1) = start_c + every grow^c
+
+    Args:
+        schedule: What a cycle holds; without a length of its own it fills the cycle.
+        every: Length of the first cycle.
+        grow: Factor of the cycle's length from one to the next, above 0.
+        shrink: Factor of the values from one to the next.
+        times: How many cycles; without it, as many as the run holds.
+    Raises:
+        InputError: `grow` is not above 0, or `every` is no length.
+
+    Example:
+        >>> repeat(cosine(1, 0), every="10 epochs", grow=2, shrink=0.5)
+        repeat(cosine(1, 0), every="10 epochs", grow=2, shrink=0.5)
+
+    Source: SGDR (arXiv 1608.03983), torch CosineAnnealingWarmRestarts (T_mult = grow); CyclicLR's triangular2 is
+    shrink=0.5.
+    """
+
+    schedule: Schedule
+    every: Span
+    grow: float = 1.0
+    shrink: float = 1.0
+    times: int | None = None
+
+    def check(self) -> None:
+        if self.grow <= 0:
+            raise InputError(f"repeat: grow must be above 0, got {self.grow:g}")
+
+    def bind(self, frame: Frame) -> Curve:
+        n = frame.ticks(self.every, "repeat: every")
+        if n <= 0:
+            raise InputError(f"repeat: every must be longer than nothing, got {self.every!r} = 0 ticks in this run")
+        starts, lengths = self._cycles(frame, n)
+        if not starts:
+            return self._endless(frame, n)
+        curves = [self.schedule.bind(frame.at(start, length)) for start, length in zip(starts, lengths, strict=True)]
+        cycles = [_times(curve.value, self.shrink**index) for index, curve in enumerate(curves)]
+        edges, end = starts[1:], starts[-1] + lengths[-1]
+        knots = tuple((start, f"cycle {index + 1} begins") for index, start in enumerate(starts))
+        return Curve(lambda t, xp: xp.select(xp.minimum(t, end), edges, cycles), knots)
+
+    def _cycles(self, frame: Frame, n: float) -> tuple[list[float], list[float]]:
+        """Return starts and lengths of the cycles; none where they are too many to list, and equal."""
+        end = min(frame.origin + frame.span, frame.clock.total)
+        starts, lengths = [], []
+        start, length = frame.origin, n
+        while start < end and len(starts) < (self.times or math.inf) and length >= 1e-6:
+            if len(starts) == _LISTED:
+                if self.grow == 1:
+                    return [], []
+                raise InputError(f"{self!r} would hold more than {_LISTED} cycles in this run")
+            starts.append(start)
+            # each cycle is measured where it begins: epochs may be longer in a later stage of the run
+            length = frame.at(start, math.inf).ticks(self.every, "repeat: every") * self.grow ** len(lengths)
+            lengths.append(length)
+            start += length
+        return (starts, lengths) if starts else ([frame.origin], [n])
+
+    def _endless(self, frame: Frame, n: float) -> Curve:
+        """Equal cycles beyond listing: one curve, read at the remainder of the time."""
+        cycle, origin, last = self.schedule.bind(frame.at(frame.origin, n)).value, frame.origin, (self.times or math.inf) - 1
+        shrink = self.shrink
+
+        def curve(t: Value, xp: Any) -> Value:
+            count = xp.minimum(xp.floor(xp.maximum(t - origin, 0.0) / n), last)
+            return cycle(t - count * n, xp) * shrink**count
+
+        return Curve(curve, ((origin, f"{self!r} begins"),))
+
+    def length(self, frame: Frame) -> float | None:
+        if self.times is None:
+            return None
+        n = frame.ticks(self.every, "repeat: every")
+        return float(sum(n * self.grow**index for index in range(self.times)))
+
+
+_LISTED = 10_000
+
+
+def _times(function: Any, factor: float) -> Any:
+    return function if factor == 1 else lambda t, xp: function(t, xp) * factor
+
+
+@family
+class phase(Schedule):
+    """Any schedule with a length, so that others may follow it in a chain.
+
+    Args:
+        schedule: What the phase holds.
+        over: Its length.
+
+    Example:
+        >>> chain(phase(steps(0.1, every="10 epochs"), over="50 epochs"), constant(0.001))
+        chain(phase(steps(0.1, every="10 epochs"), over="50 epochs"), constant(0.001))
+    """
+
+    schedule: Schedule
+    over: Span
+    positional: ClassVar[int] = 1
+
+    def bind(self, frame: Frame) -> Curve:
+        return self.schedule.bind(frame.at(frame.origin, frame.ticks(self.over, "phase: over")))
+
+
+@family
+class between(Schedule):
+    """From one level to another as far as a factor says.
+
+    value = lo + (hi - lo) schedule(t)
+
+    Args:
+        lo: Level where the schedule is 0.
+        hi: Level where it is 1.
+        schedule: A pure factor.
+    Raises:
+        InputError: the schedule holds `abs(...)`, or a level is not finite.
+
+    Example:
+        >>> between(abs(1e-4), 1, repeat(linear(0, 1), every="2000 steps"))
+        between(abs(0.0001), 1, repeat(linear(0, 1), every="2000 steps"))
+
+    Source: torch CyclicLR's base_lr and max_lr.
+    """
+
+    lo: Level
+    hi: Level
+    schedule: Schedule
+    positional: ClassVar[int] = 3
+
+    def check(self) -> None:
+        if self.schedule.absolute:
+            raise InputError(f"between: the schedule must be a pure factor, got abs(...) in {self.schedule!r}")
+
+    def bind(self, frame: Frame) -> Curve:
+        lo, hi, inner = frame.level(self.lo), frame.level(self.hi), self.schedule.bind(frame.unit())
+
+        def curve(t: Value, xp: Any) -> Value:
+            part = inner.value(t, xp)
+            return lo * (1 - part) + hi * part
+
+        return Curve(curve, inner.knots)
+
+    def length(self, frame: Frame) -> float | None:
+        return self.schedule.length(frame)
+
+
+class _Wrapper(Schedule):
+    """A schedule around one other, as long as that one."""
+
+    __slots__ = ()
+    positional: ClassVar[int] = 1
+    schedule: Schedule
+
+    def length(self, frame: Frame) -> float | None:
+        return self.schedule.length(frame)
+
+
+@family
+class clip(_Wrapper):
+    """Values kept between two levels.
+
+    value = min(max(schedule(t), lo), hi)
+
+    Args:
+        schedule: What is kept.
+        lo: Lowest level, a factor of the base value or `abs(x)`.
+        hi: Highest level.
+    Raises:
+        InputError: neither is given, or one is not finite.
+
+    Example:
+        >>> clip(decay(0.9, per="1 epoch"), lo=abs(1e-5))
+        clip(decay(0.9, per="1 epoch"), lo=abs(1e-05))
+    """
+
+    schedule: Schedule
+    lo: Level | None = None
+    hi: Level | None = None
+
+    def check(self) -> None:
+        if self.lo is None and self.hi is None:
+            raise InputError("clip: give lo=..., hi=... or both")
+
+    def bind(self, frame: Frame) -> Curve:
+        inner = self.schedule.bind(frame)
+        lo = -math.inf if self.lo is None else frame.level(self.lo)
+        hi = math.inf if self.hi is None else frame.level(self.hi)
+        return Curve(lambda t, xp: xp.minimum(xp.maximum(inner.value(t, xp), lo), hi), inner.knots)
+
+
+@family
+class rounded(_Wrapper):
+    """Values rounded to whole numbers, half to even: a batch count or an accumulation.
+
+    Example:
+        >>> rounded(linear(1, 4, over="1000 batches"))
+        rounded(linear(1, 4, over="1000 batches"))
+    """
+
+    schedule: Schedule
+
+    def bind(self, frame: Frame) -> Curve:
+        inner = self.schedule.bind(frame)
+        return Curve(lambda t, xp: xp.rint(inner.value(t, xp)), inner.knots)
+
+
+@family
+class shift(_Wrapper):
+    """A clock that stands still for a while, and so is late from then on.
+
+    value(t) = schedule(t - min(max(t - at, 0), by))
+
+    Args:
+        schedule: What is read late.
+        by: How long the clock stands.
+        at: When it stops, from the start of the phase.
+    Raises:
+        InputError: `by` or `at` is no length.
+
+    Example:
+        >>> shift(per_epoch(cosine(1, 0.2)), "1 epoch", at="1000 batches")
+        shift(per_epoch(cosine(1, 0.2)), "1 epoch", at="1000 batches")
+
+    Source: YOLOv5's train.py, `scheduler.last_epoch = start_epoch - 1`: the epoch in which the warmup ends is trained
+    twice by the clock, and every later one reads the epoch before.
+    """
+
+    schedule: Schedule
+    by: Span
+    at: Position = "0 steps"
+    positional: ClassVar[int] = 2
+
+    def bind(self, frame: Frame) -> Curve:
+        inner = self.schedule.bind(frame)
+        at = frame.origin + frame.ticks(self.at, "shift: at")
+        by = frame.at(at, math.inf).ticks(self.by, "shift: by")
+        knots = tuple((tick if tick <= at else tick + by, what) for tick, what in inner.knots)
+        return Curve(
+            lambda t, xp: inner.value(t - xp.minimum(xp.maximum(t - at, 0.0), by), xp),
+            (*knots, (at, f"the clock stands still for {self.by}")),
+        )
+
+    def length(self, frame: Frame) -> float | None:
+        length = self.schedule.length(frame)
+        return None if length is None else length + frame.ticks(self.by, "shift: by")
+
+
+@family
+class hold(_Wrapper):
+    """A clock that stops for good.
+
+    value(t) = schedule(min(t, at))
+
+    Args:
+        schedule: What is held.
+        at: When the clock stops, from the start of the phase.
+    Raises:
+        InputError: `at` is no length.
+
+    Example:
+        >>> hold(cosine(1, 0, over="12 epochs"), at="12 epochs - 1 step")
+        hold(cosine(1, 0, over="12 epochs"), at="12 epochs - 1 step")
+
+    Source: mmengine, whose schedulers stop one step before their `end`.
+    """
+
+    schedule: Schedule
+    at: Position
+
+    def bind(self, frame: Frame) -> Curve:
+        inner = self.schedule.bind(frame)
+        at = frame.origin + frame.ticks(self.at, "hold: at")
+        knots = tuple(knot for knot in inner.knots if knot[0] <= at)
+        return Curve(lambda t, xp: inner.value(xp.minimum(t, at), xp), (*knots, (at, "held from here on")))
+
+
+@family
+class per_epoch(_Wrapper):
+    """A schedule read at the start of each epoch of the run, and held through it.
+
+    value(t) = schedule(first tick of t's epoch)
+
+    Example:
+        >>> per_epoch(cosine(1, 0.2))
+        per_epoch(cosine(1, 0.2))
+
+    Source: every framework whose scheduler.step() is called once an epoch.
+    """
+
+    schedule: Schedule
+
+    def bind(self, frame: Frame) -> Curve:
+        inner, clock, origin = self.schedule.bind(frame), frame.clock, frame.origin
+        clock.epoch(0.0, Scalar)  # a run that can't count epochs says so now
+        return Curve(lambda t, xp: inner.value(xp.maximum(clock.epoch_start(t, xp), origin), xp), inner.knots)
+
+
+@family
+class scaled(_Wrapper):
+    """A clock that runs faster or slower.
+
+    value(t) = schedule(by t)
+
+    Args:
+        schedule: What is read.
+        by: Speed, above 0, dimensionless.
+    Raises:
+        InputError: `by` is not above 0.
+
+    Example:
+        >>> scaled(cosine(1, 0), 4)
+        scaled(cosine(1, 0), 4)
+
+    Source: Accelerate's prepared scheduler, which ticks once a process for one update. The schedule still fills the
+    run by its own clock, so a cosine read 4 times as fast ends after a quarter of it.
+    """
+
+    schedule: Schedule
+    by: float
+    positional: ClassVar[int] = 2
+
+    def check(self) -> None:
+        if self.by <= 0:
+            raise InputError(f"scaled: by must be above 0, got {self.by:g}")
+
+    def bind(self, frame: Frame) -> Curve:
+        inner, origin, by = self.schedule.bind(frame), frame.origin, self.by
+        knots = tuple((origin + (tick - origin) / by, what) for tick, what in inner.knots)
+        return Curve(lambda t, xp: inner.value(origin + (t - origin) * by, xp), knots)
+
+    def length(self, frame: Frame) -> float | None:
+        length = self.schedule.length(frame)
+        return None if length is None else length / self.by
+
+
+@family
+class approach(Schedule):
+    """A straight blend from a level onto a target that may itself move.
+
+    value(t) = start (1 - u) + target(t) u, u = t / over, then target(t)
+
+    Args:
+        target: The schedule that is reached.
+        start: Level at the first tick, a factor of the base value or `abs(x)`.
+        over: Length of the blend.
+    Raises:
+        InputError: the level is not finite, or `over` is no length.
+
+    Example:
+        >>> approach(cosine(1, 0.2), 0, over="1000 batches")
+        approach(cosine(1, 0.2), 0, over="1000 batches")
+
+    Source: YOLOv5's warmup, np.interp(ni, [0, nw], [start, initial_lr * lf(epoch)]), whose end moves each epoch.
+    """
+
+    target: Schedule
+    start: Level
+    over: Span
+
+    def bind(self, frame: Frame) -> Curve:
+        inner, start, origin = self.target.bind(frame), frame.level(self.start), frame.origin
+        n = frame.ticks(self.over, "approach: over")
+        if n <= 0:
+            return inner
+
+        def curve(t: Value, xp: Any) -> Value:
+            t_in = xp.minimum(xp.maximum(t - origin, 0.0), n)
+            return start * ((n - t_in) / n) + inner.value(t, xp) * (t_in / n)
+
+        begins, ends = (origin, f"warmup from {text_of(self.start)} begins"), (origin + n, "warmup ends")
+        return Curve(curve, (begins, ends, *inner.knots))
+
+    def length(self, frame: Frame) -> float | None:
+        return self.target.length(frame)

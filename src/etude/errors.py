@@ -1,0 +1,40 @@
+"""One exception for every mistake a user can make, and the two sentences that several modules need.
+
+Only this module and the standard library are imported here, so that anything may raise it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from types import ModuleType
+
+EXTRAS = {"matplotlib": "plot", "torch": "torch", "rich": "train", "safetensors": "train", "sklearn": "train"}
+
+
+class InputError(ValueError):
+    """A user's mistake, told in one line: what, where, the value got, what was expected and the cure.
+
+    The command line prints it and exits with code 2; a library user may catch it as a ValueError.
+    """
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'x'?" for the closest known word, or the list of all when none is close."""
+    names = list(known)
+    close = difflib.get_close_matches(str(word), names, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(names)}" if names else ""
+
+
+def need(module: str) -> ModuleType:
+    """Import an optional dependency, or say which pip line brings it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        extra = EXTRAS[module.partition(".")[0]]
+        raise InputError(
+            f"this needs {module.partition('.')[0]}, which can't be imported ({error}): pip install 'etude[{extra}]'"
+        ) from error

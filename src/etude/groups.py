@@ -1,0 +1,144 @@
+"""Parameter groups: which parameter belongs where.
+
+Every parameter has a name ("layer1.0.bn1.weight") and one kind:
+
+    bias        a parameter called bias, or in_proj_bias, bias_ih_l0 and the like; a norm's bias is a bias
+    norm        any other parameter of a normalisation layer
+    embedding   any other parameter of an embedding
+    weight      all the rest
+
+Rules are tried in their order and the first that matches takes the parameter, so every parameter is in one group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, ClassVar, NamedTuple
+
+from .errors import InputError, did_you_mean
+from .schedule import Schedule, number
+
+KINDS = ("weight", "bias", "norm", "embedding")
+HYPERPARAMETERS = ("lr", "momentum", "weight_decay")
+
+
+class Parameter(NamedTuple):
+    """What a rule may look at."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """A rule for parameters, and the base values and schedules of those it takes. No criterion at all takes every one.
+
+    Args:
+        kind: One of weight, bias, norm, embedding, or several of them.
+        pattern: Shell pattern of whole parameter names, such as "backbone.*.weight", or several.
+        module: Dotted path of a module whose parameters are meant, such as "backbone.layer1", or several.
+        lr, momentum, weight_decay: Base values, where they differ from the optimizer's.
+        schedules: Schedules by hyperparameter, where they differ from the recipe's.
+    Raises:
+        InputError: an unknown kind or hyperparameter.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+    kind: str | tuple[str, ...] | None = None
+    pattern: str | tuple[str, ...] | None = None
+    module: str | tuple[str, ...] | None = None
+    lr: float | None = None
+    momentum: float | None = None
+    weight_decay: float | None = None
+    schedules: dict[str, Schedule] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("kind", "pattern", "module"):
+            value = getattr(self, name)
+            if isinstance(value, list):
+                object.__setattr__(self, name, tuple(value))
+        for kind in several(self.kind):
+            if kind not in KINDS:
+                raise InputError(f"unknown kind {kind!r}{did_you_mean(kind, KINDS)}")
+        for name in HYPERPARAMETERS:
+            base_value(getattr(self, name), name)
+        check_hyperparameters(self.schedules)
+
+    def takes(self, parameter: Parameter) -> bool:
+        """Whether every criterion given matches."""
+        kinds, patterns, modules = several(self.kind), several(self.pattern), several(self.module)
+        return (
+            (not kinds or parameter.kind in kinds)
+            and (not patterns or any(fnmatchcase(parameter.name, pattern) for pattern in patterns))
+            and (not modules or any(parameter.name.startswith(f"{module}.") for module in modules))
+        )
+
+    def __str__(self) -> str:
+        rules = [
+            f"{name} {' or '.join(several(getattr(self, name)))}"
+            for name in ("kind", "pattern", "module")
+            if getattr(self, name)
+        ]
+        return " and ".join(rules) or "every parameter"
+
+
+class Assignment(NamedTuple):
+    """Parameters by group, and the groups whose rule matched none."""
+
+    groups: dict[str, list[int]]
+    empty: list[str]
+
+
+def assign(groups: Mapping[str, Group], parameters: Sequence[Parameter]) -> Assignment:
+    """Give each parameter, by its index, to the first group whose rule takes it.
+
+    Raises:
+        InputError: a parameter is taken by no rule; it would silently not be trained.
+
+    Example:
+        >>> rules = {"norm": Group(kind="norm"), "rest": Group()}
+        >>> assign(rules, [Parameter("conv.weight", "weight"), Parameter("bn.weight", "norm")]).groups
+        {'norm': [1], 'rest': [0]}
+    """
+    taken: dict[str, list[int]] = {name: [] for name in groups}
+    left = []
+    for index, parameter in enumerate(parameters):
+        name = next((name for name, group in groups.items() if group.takes(parameter)), None)
+        if name is None:
+            left.append(parameter)
+        else:
+            taken[name].append(index)
+    if left:
+        shown = ", ".join(f"{parameter.name} ({parameter.kind})" for parameter in left[:3])
+        more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+        raise InputError(
+            f"no group takes {shown}{more}, which would not be trained; groups: "
+            + "; ".join(f"{name}: {group}" for name, group in groups.items())
+            + "; a last group without any rule takes the rest"
+        )
+    return Assignment(taken, [name for name, indices in taken.items() if not indices])
+
+
+def several(value: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Return one text, several or none as a tuple."""
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def base_value(value: float | None, name: str) -> None:
+    """Refuse a base value that no optimizer takes."""
+    if value is not None and number(value, name) < 0:
+        raise InputError(f"{name} must be 0 or above, got {value!r}")
+
+
+def check_hyperparameters(schedules: Mapping[str, Schedule]) -> None:
+    for name, schedule in schedules.items():
+        if name not in HYPERPARAMETERS:
+            hint = "; momentum drives beta1 for Adam" if name.startswith("beta") else did_you_mean(name, HYPERPARAMETERS)
+            raise InputError(f"schedules: unknown hyperparameter {name!r}{hint}")
+        if not isinstance(schedule, Schedule):
+            raise InputError(f"schedules: {name} must be a schedule such as cosine(1, 0), got {schedule!r}")

@@ -1,0 +1,249 @@
+"""The plan: recipe x run, the value in force for every step, group and hyperparameter.
+
+Everything that shows, checks, converts or trains reads the plan, so a picture is by construction what the optimizer gets.
+Step k, from 0, means: the k-th optimizer update uses `plan.at(k)`.
+
+A column is one hyperparameter of one group: a distinct curve and the base value that multiplies it. Schedules without
+absolute levels are bound once with base 1 and shared by all groups. Arrays are computed in blocks of whole, aligned
+steps, so that a step has the same bits whichever range asks for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .arrays import Scalar, Value, namespace
+from .arrays import numpy as numpy_namespace
+from .errors import InputError, did_you_mean
+from .recipe import Recipe, hyperparameters
+from .run import Run
+from .schedule import Curve, Frame
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BLOCK = 32_768
+"""Steps of a block: 256 KiB of float64, from where NumPy reuses the temporaries of an expression in place."""
+
+
+class Column(NamedTuple):
+    """A hyperparameter of a group: `base * curves[curve]`, or `base` alone where there is no schedule."""
+
+    curve: int | None
+    base: float
+
+
+@dataclass(frozen=True)
+class Change:
+    """A step at which something begins or ends, and what, by hyperparameter and group."""
+
+    step: int
+    what: str
+    hyperparameter: str
+    groups: tuple[str, ...]
+
+
+class Plan:
+    """The values of a recipe in a run. Made by `recipe.plan(run)`.
+
+    Example:
+        >>> import etude
+        >>> plan = etude.read("yolov5").plan()
+        >>> plan.at(0)["lr"]
+        {'norm': 0.0, 'weight': 0.0, 'bias': 0.1}
+        >>> plan.total
+        3000
+    """
+
+    def __init__(self, recipe: Recipe, run: Run) -> None:
+        self.recipe, self.run = recipe, run
+        self.clock = run.clock(recipe.clock)
+        self.groups = tuple(recipe.rules)
+        self.hyperparameters = hyperparameters(recipe)
+        self.curves: list[Curve] = []
+        self.columns: dict[str, tuple[Column, ...]] = {}
+        known: dict[Any, int] = {}
+        for name in self.hyperparameters:
+            self.columns[name] = tuple(self._column(name, group, known) for group in self.groups)
+        self._block = lru_cache(maxsize=2)(self._compute)
+
+    def _column(self, name: str, group: str, known: dict[Any, int]) -> Column:
+        base = self.recipe.base(name, group) or 0.0
+        schedule = self.recipe.schedule(name, group)
+        if schedule is None:
+            return Column(None, base)
+        own = base if schedule.absolute else 1.0
+        if (schedule, own) not in known:
+            known[schedule, own] = len(self.curves)
+            try:
+                self.curves.append(schedule.bind(Frame(self.clock, 0.0, self.clock.total, own)))
+            except InputError as error:
+                raise InputError(f"{name} of group {group!r}: {error}") from None
+        return Column(known[schedule, own], 1.0 if schedule.absolute else base)
+
+    @property
+    def total(self) -> float:
+        """Optimizer updates in the run; inf for a run without an end."""
+        return self.clock.total_steps
+
+    def tick(self, step: int) -> float:
+        """Return the time at which a step's schedules are read: the step itself, or its batch where the recipe counts by batch."""
+        if step < 0:
+            raise InputError(f"a step must be 0 or above, got {step}")
+        return float(step if self.recipe.clock == "step" else self.clock.batch_of_step(step))
+
+    def at(self, step: int | None = None, *, batch: int | None = None) -> dict[str, dict[str, float]]:
+        """Return the values in force at a step, or at a batch: {"lr": {group: value}, "momentum": ..., ...}.
+
+        Past the end of the run the last values are held.
+
+        Raises:
+            InputError: neither or both are given, or the number is below 0.
+        """
+        if (step is None) == (batch is None):
+            raise InputError("give a step or batch=...")
+        rows = self.row(self.tick(step) if step is not None else self.tick_of_batch(batch or 0))
+        return {name: dict(zip(self.groups, row, strict=True)) for name, row in rows.items()}
+
+    def tick_of_batch(self, batch: int) -> float:
+        """Return the time at which a batch's schedules are read."""
+        if batch < 0:
+            raise InputError(f"a batch must be 0 or above, got {batch}")
+        return float(batch if self.recipe.clock == "batch" else self.clock.step_of_batch(batch))
+
+    def row(self, tick: float) -> dict[str, list[float]]:
+        """Return the values at a tick, a list by group for each hyperparameter; Python floats alone."""
+        levels = self.levels(tick)
+        return {
+            name: [column.base if column.curve is None else column.base * levels[column.curve] for column in columns]
+            for name, columns in self.columns.items()
+        }
+
+    def levels(self, tick: float) -> list[float]:
+        """Return the distinct curves at a tick, before any base multiplies them."""
+        try:
+            levels = [float(curve.value(tick, Scalar)) for curve in self.curves]
+        except ArithmeticError:
+            levels = [math.inf]
+        if not all(map(math.isfinite, levels)):
+            raise InputError(f"{self.recipe.name}: the values overflow at {self.recipe.clock} {tick:g}")
+        return levels
+
+    def curve(self, hyperparameter: str, group: str) -> Any:
+        """Return one column as a function of the tick: a number, or an array of NumPy, torch or JAX.
+
+        Example:
+            >>> import etude
+            >>> lr = etude.read("cosine").plan().curve("lr", "all")
+            >>> lr(0)
+            0.1
+        """
+        for word, known in ((hyperparameter, self.hyperparameters), (group, self.groups)):
+            if word not in known:
+                raise InputError(f"the plan has no {word!r}{did_you_mean(word, known)}")
+        column = self.columns[hyperparameter][self.groups.index(group)]
+
+        def value(t: Value) -> Value:
+            xp = namespace(t)
+            if column.curve is None:
+                return xp.full(t, column.base)
+            return column.base * self.curves[column.curve].value(t, xp)
+
+        return value
+
+    # -- arrays -------------------------------------------------------------------------------------------------
+
+    def table(self, start: int = 0, stop: int | None = None) -> dict[str, np.ndarray]:
+        """Return the values of steps start to stop - 1, the whole run by default.
+
+        Returns:
+            A float64 array (steps, groups) for each hyperparameter, groups in the plan's order.
+        Raises:
+            InputError: the range is not inside the run.
+
+        Example:
+            >>> import etude
+            >>> etude.read("yolov5").plan().table(0, 1000)["lr"].shape
+            (1000, 3)
+        """
+        np = numpy_namespace().module
+        stop = self._stop(start, stop)
+        tables = {name: np.empty((len(self.groups), stop - start)) for name in self.hyperparameters}
+        for name, columns in self.columns.items():
+            for row, column in enumerate(columns):
+                if column.curve is None:
+                    tables[name][row] = column.base
+        for number in range(start // BLOCK, math.ceil(stop / BLOCK)):
+            first = number * BLOCK
+            inside = slice(max(start - first, 0), min(stop - first, BLOCK))
+            outside = slice(first + inside.start - start, first + inside.stop - start)
+            curves = self._compute(number)
+            for name, columns in self.columns.items():
+                for row, column in enumerate(columns):
+                    if column.curve is not None:
+                        np.multiply(curves[column.curve][inside], column.base, out=tables[name][row, outside])
+        return {name: table.T for name, table in tables.items()}
+
+    def _stop(self, start: int, stop: int | None) -> int:
+        if stop is None:
+            if self.total == math.inf:
+                raise InputError("the run has no end: give --epochs or --steps, or name the steps")
+            stop = int(self.total)
+        if not 0 <= start <= stop <= self.total:
+            raise InputError(f"steps must lie in the run, 0 to {self.total}, got {start} to {stop}")
+        return stop
+
+    def block(self, number: int) -> list[Any]:
+        """Return the distinct curves over a block of steps, a float64 array each; the two last asked for are kept."""
+        return self._block(number)
+
+    def _compute(self, number: int) -> list[Any]:
+        xp = numpy_namespace()
+        np = xp.module
+        first = number * BLOCK
+        stop = int(min(first + BLOCK, self.total))
+        if self.recipe.clock == "step":
+            ticks = np.arange(first, stop, dtype=float)
+        else:
+            ticks = np.array([self.clock.batch_of_step(step) for step in range(first, stop)], dtype=float)
+        with np.errstate(all="ignore"):
+            curves = [curve.value(ticks, xp) for curve in self.curves]
+            for curve in curves:
+                if not math.isfinite(curve.sum()):
+                    step = first + int(np.argmin(np.isfinite(curve)))
+                    raise InputError(f"{self.recipe.name}: the values overflow at step {step}")
+        return curves
+
+    # -- what happens -------------------------------------------------------------------------------------------
+
+    def changes(self) -> list[Change]:
+        """Return what begins or ends and at which step, in order; those past the run's last step included."""
+        found: dict[tuple[int, str, str], list[str]] = {}
+        for name, columns in self.columns.items():
+            for group, column in zip(self.groups, columns, strict=True):
+                for tick, what in self.curves[column.curve].knots if column.curve is not None else ():
+                    if tick < math.inf:
+                        found.setdefault((self._step(tick), what, name), []).append(group)
+        return sorted(
+            (Change(step, what, name, tuple(groups)) for (step, what, name), groups in found.items()),
+            key=lambda change: change.step,
+        )
+
+    def _step(self, tick: float) -> int:
+        """Return the first step at or after a tick."""
+        whole = math.ceil(tick - 1e-9)
+        if self.recipe.clock == "step":
+            return whole
+        step = self.clock.step_of_batch(whole)
+        return step if self.clock.batch_of_step(step) >= whole else step + 1
+
+    def accumulate(self, steps: Sequence[int]) -> list[int] | None:
+        """Return how many batches each step holds, None where every step is a batch."""
+        if self.run.accumulate == 1 and all(stage.accumulate in (None, 1) for stage in self.run.stages):
+            return None
+        ends = {step: self.clock.batch_of_step(step) for step in {*steps, *(step - 1 for step in steps if step)}}
+        return [ends[step] - (ends[step - 1] if step else -1) for step in steps]

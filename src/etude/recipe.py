@@ -1,0 +1,220 @@
+"""The recipe: everything that decides hyperparameters, as one value.
+
+It holds an optimizer with its base values, rules that put parameters into groups, a schedule for each hyperparameter
+(for all groups, or for one), and, where the file says so, the run it is meant for and what to train.
+`recipe.plan(run)` makes the plan. Files are read and written by `recipe_yaml`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .errors import InputError, did_you_mean
+from .groups import HYPERPARAMETERS, Group, base_value, check_hyperparameters
+from .run import Run
+from .schedule import Schedule
+
+if TYPE_CHECKING:
+    from .plan import Plan
+
+VERSION = 1
+"""The format of recipe files, written as `etude: 1`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer:
+    """An optimizer by name, with its base values.
+
+    Args:
+        name: A class of torch.optim such as SGD or AdamW, or "module:Class".
+        lr: Base learning rate, 0 or above.
+        momentum: Base momentum; for the Adam family give `betas`, whose first is what a momentum schedule drives.
+        betas: beta1 and beta2.
+        nesterov: Nesterov's form of momentum.
+        weight_decay: Base weight decay.
+        eps: Term added to the denominator.
+        options: Further arguments of the optimizer's constructor.
+    Raises:
+        InputError: a value is out of its domain, or both `momentum` and `betas` are given.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+    name: str
+    lr: float
+    momentum: float | None = None
+    betas: tuple[float, float] | None = None
+    nesterov: bool = False
+    weight_decay: float | None = None
+    eps: float | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("lr", "momentum", "weight_decay", "eps"):
+            base_value(getattr(self, name), name)
+        if self.betas is not None:
+            if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+                raise InputError(f"betas must be two numbers in [0, 1), got {list(self.betas)}")
+            object.__setattr__(self, "betas", tuple(self.betas))
+            if self.momentum is not None:
+                raise InputError("give momentum or betas, not both: the first of betas is the momentum")
+        if self.nesterov and not self.momentum:
+            raise InputError("nesterov needs a momentum above 0")
+
+    def base(self, hyperparameter: str) -> float | None:
+        """Return the base value of lr, momentum (beta1) or weight_decay; None where the optimizer has none."""
+        if hyperparameter == "momentum" and self.betas is not None:
+            return self.betas[0]
+        value: float | None = getattr(self, hyperparameter)
+        return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What `etude train` trains where the command line doesn't say: both are "module:function"."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+    model: str | None = None
+    data: str | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Optimizer, groups and schedules, and optionally the run they are meant for.
+
+    Args:
+        optimizer: The optimizer and its base values.
+        groups: Rules by group name, tried in order; without any, one group `all`.
+        schedules: Schedules by hyperparameter (lr, momentum, weight_decay); what has none stays at its base value.
+        clock: What a tick of the schedules is: "step" (an update) or "batch".
+        run: The facts of the run that the recipe knows.
+        train: What to train.
+        name: Its name in pictures and reports.
+        source: The YAML text it was read from, kept for its comments.
+    Raises:
+        InputError: a schedule drives what the optimizer does not have, or a name is unknown.
+
+    Example:
+        >>> from etude import Optimizer, Recipe, Run, cosine
+        >>> recipe = Recipe(optimizer=Optimizer(name="SGD", lr=0.1), schedules={"lr": cosine(1, 0)})
+        >>> recipe.plan(Run(steps=100)).at(50)["lr"]["all"]
+        0.04999999999999999
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+    optimizer: Optimizer
+    groups: dict[str, Group] = field(default_factory=dict)
+    schedules: dict[str, Schedule] = field(default_factory=dict)
+    clock: str = "step"
+    run: Run = field(default_factory=Run)
+    train: Training = field(default_factory=Training)
+    name: str = "recipe"
+    source: str | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        check_hyperparameters(self.schedules)
+        if self.clock not in ("step", "batch"):
+            raise InputError(f"clock must be 'step' or 'batch', got {self.clock!r}")
+        for name, group in self.rules.items():
+            for hyperparameter in {**self.schedules, **group.schedules}:
+                if self.base(hyperparameter, name) is None:
+                    cure = "momentum or betas" if hyperparameter == "momentum" else hyperparameter
+                    raise InputError(
+                        f"schedules: {hyperparameter} is scheduled for group {name!r}, but has no base value; "
+                        f"give the optimizer {cure}"
+                    )
+        for stage in self.run.stages:
+            for name in stage.frozen:
+                if name not in self.rules:
+                    raise InputError(f"stages: unknown group {name!r} in frozen{did_you_mean(name, self.rules)}")
+
+    @property
+    def rules(self) -> Mapping[str, Group]:
+        """The groups, or the one group `all`."""
+        return self.groups or {"all": Group()}
+
+    def base(self, hyperparameter: str, group: str) -> float | None:
+        """Return a group's base value; None where neither it nor the optimizer has one."""
+        own: float | None = getattr(self.rules[group], hyperparameter)
+        if own is not None:
+            return own
+        value = self.optimizer.base(hyperparameter)
+        if value is None and any(getattr(rule, hyperparameter) is not None for rule in self.rules.values()):
+            return 0.0  # one group has it, so all do
+        return value
+
+    def schedule(self, hyperparameter: str, group: str) -> Schedule | None:
+        """Return the schedule of a hyperparameter in a group; None where it stays at its base value."""
+        return self.rules[group].schedules.get(hyperparameter, self.schedules.get(hyperparameter))
+
+    def plan(self, run: Run | None = None) -> Plan:
+        """Return recipe x run: the value in force for every step, group and hyperparameter."""
+        from .plan import Plan
+
+        return Plan(self, self.run if run is None else run)
+
+    def override(self, *, lr: float | None = None, **facts: Any) -> Recipe:
+        """Return the recipe with another base learning rate or other facts of its run, None meaning unchanged."""
+        recipe = replace(self, run=self.run.override(**facts))
+        return recipe if lr is None else replace(recipe, optimizer=replace(self.optimizer, lr=lr))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as plain data, leaving out what is at its default: what a file or a checkpoint holds."""
+        plain: dict[str, Any] = {"etude": VERSION, "name": self.name, "optimizer": _plain(self.optimizer)}
+        if self.groups:
+            plain["groups"] = {name: _plain(group) for name, group in self.groups.items()}
+        if self.schedules:
+            plain["schedules"] = {name: repr(schedule) for name, schedule in self.schedules.items()}
+        if self.clock != "step":
+            plain["clock"] = self.clock
+        if self.run != Run():
+            plain["run"] = _numbers(self.run.to_dict())
+        if self.train != Training():
+            plain["train"] = _plain(self.train)
+        return plain
+
+
+def hyperparameters(recipe: Recipe) -> tuple[str, ...]:
+    """Return the hyperparameters that a recipe has at all."""
+    return tuple(name for name in HYPERPARAMETERS if any(recipe.base(name, group) is not None for group in recipe.rules))
+
+
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return what differs between two recipes as plain data, a line a key: "schedules.lr: 'a' -> 'b'"."""
+    a, b = _flat(before), _flat(after)
+    return [
+        f"{key}: {a.get(key, 'nothing')!r} -> {b.get(key, 'nothing')!r}" for key in {**a, **b} if a.get(key) != b.get(key)
+    ]
+
+
+def _flat(plain: Any, path: str = "") -> dict[str, Any]:
+    if isinstance(plain, Mapping) and plain:
+        return {key: value for name, inner in plain.items() for key, value in _flat(inner, f"{path}.{name}" if path else name).items()}
+    return {path: plain}
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for item in fields(value):
+        inner = getattr(value, item.name)
+        if inner is None or inner == item.default or inner == {}:
+            continue
+        plain[item.name] = {name: repr(s) for name, s in inner.items()} if item.name == "schedules" else inner
+    result: dict[str, Any] = _numbers(plain)
+    return result
+
+
+def _numbers(value: Any) -> Any:
+    """Return plain data with lists for tuples and whole floats as integers: one form for files and comparison."""
+    if isinstance(value, Mapping):
+        return {key: _numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_numbers(inner) for inner in value]
+    if isinstance(value, float) and value == int(value) and abs(value) < 1e15:
+        return int(value)
+    return value

@@ -1,0 +1,370 @@
+"""The schedule: an immutable value and a pure function of time.
+
+A schedule says *factor of the group's base value* over *time in ticks* (a tick is a step, or a batch where a recipe
+counts by batch). It knows no optimizer, no framework and not what it drives. To become numbers it is bound:
+
+    schedule.bind(Frame(clock, origin, span, base)) -> Curve
+
+The frame holds what the schedule must not know by itself: the clock that turns "3 epochs" into ticks, where its phase
+begins, how long that phase is, and the base value that a level of 1 stands for. Times are the run's own; a phase that
+begins at tick 100 is bound with origin 100 and subtracts it, so that epoch boundaries stay the run's everywhere.
+
+A family is a frozen dataclass whose lower-case name is its constructor in Python, in recipe files and on the
+command line: `repr(s)` is that text. Fields are checked by their annotation, so a family only states its formula.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, dataclass_transform
+
+from .arrays import Function, Value
+from .errors import InputError
+from .units import Length, canonical, number_text
+
+
+class Clock(Protocol):
+    """What a schedule may ask of a run."""
+
+    @property
+    def total(self) -> float:
+        """Ticks in the whole run; inf for a run without an end."""
+        ...
+
+    def ticks(self, value: float, unit: str, origin: float) -> float:
+        """An amount of a unit, from `origin` on, in ticks."""
+        ...
+
+    def epoch(self, t: Value, xp: Any) -> Value:
+        """The number of the epoch that tick t lies in, never past the run's last."""
+        ...
+
+    def epoch_start(self, t: Value, xp: Any) -> Value:
+        """The tick at which the epoch of tick t begins."""
+        ...
+
+
+class Curve(NamedTuple):
+    """A bound schedule: the value at a tick, and its knots: the ticks where something begins or ends, and what."""
+
+    value: Function
+    knots: tuple[tuple[float, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where and for whom a schedule is bound. Times and spans in ticks."""
+
+    clock: Clock
+    origin: float = 0.0
+    span: float = math.inf
+    base: float = 1.0
+
+    def ticks(self, length: str, what: str) -> float:
+        """Return a length in ticks, measured from this frame's origin; InputError if it comes out negative."""
+        ticks = Length.parse(length).ticks(self.clock.ticks, self.origin)
+        if ticks < 0:
+            raise InputError(f"{what} must not be negative, got {length!r} = {ticks:g} in this run")
+        return ticks
+
+    def level(self, level: Level) -> float:
+        """Return what a level is worth here: a factor of the base, or the absolute value itself."""
+        return level.value if isinstance(level, Absolute) else level * self.base
+
+    def at(self, origin: float, span: float) -> Frame:
+        return replace(self, origin=origin, span=span)
+
+    def unit(self) -> Frame:
+        """The same frame for a pure factor."""
+        return replace(self, base=1.0)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Absolute:
+    """A level that no base value multiplies, written `abs(x)`: the floor of 1e-6 that every group shares."""
+
+    value: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", number(self.value, "abs(...)"))
+
+    def __repr__(self) -> str:
+        return f"abs({number_text(self.value)})"
+
+
+Level = float | Absolute
+"""A factor of the group's base value, or `abs(x)`."""
+
+
+def number(value: object, what: str) -> float:
+    """Return a finite float, refusing everything else by name."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InputError(f"{what} must be a finite number, got {value!r}")
+    return float(value) + 0.0  # -0.0 becomes 0.0: they are equal, and so must their texts be
+
+
+def level(value: object, what: str) -> Level:
+    return value if isinstance(value, Absolute) else number(value, f"{what} (a factor of the base value, or abs(x))")
+
+
+def _schedule(value: object, what: str) -> Schedule:
+    if isinstance(value, Schedule):
+        return value
+    raise InputError(f"{what} must be a schedule such as cosine(1, 0), got {value!r}")
+
+
+def _tuple(check: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+    def all_of(value: Any, what: str) -> Any:
+        if not isinstance(value, list | tuple) or not value:
+            raise InputError(f"{what} must be a list of at least one item, got {value!r}")
+        return tuple(check(item, f"{what}[{index}]") for index, item in enumerate(value))
+
+    return all_of
+
+
+def _position(value: object, what: str) -> str:
+    return canonical(value, what, zero=True)
+
+
+def _count(value: object, what: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{what} must be a whole number of at least 1, got {value!r}")
+    return value
+
+
+def _point(value: Any, what: str) -> tuple[str, Level]:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise InputError(f"{what} must be a pair (position, level), got {value!r}")
+    return _position(value[0], f"{what} position"), level(value[1], f"{what} level")
+
+
+def _text(value: object, what: str) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"{what} must be a text, got {value!r}")
+    return value
+
+
+# How a field of a family is checked and brought to its one form, by the annotation it is declared with.
+# `Span` is a length that can't be nothing, `Position` a place on the time axis, both kept as canonical text.
+Span = str
+Position = str
+_CHECKS: dict[str, Callable[[Any, str], Any]] = {
+    "Span": canonical,
+    "Position": _position,
+    "Positions": _tuple(_position),
+    "Level": level,
+    "Levels": _tuple(level),
+    "Points": _tuple(_point),
+    "float": number,
+    "int": _count,
+    "str": _text,
+    "Schedule": _schedule,
+    "Schedules": _tuple(_schedule),
+}
+Positions = tuple[str, ...] | list[str]
+Levels = tuple[Level, ...] | list[Level]
+Points = tuple[tuple[str, Level], ...] | list[tuple[str, Level]]
+Schedules = tuple["Schedule", ...]
+
+T = TypeVar("T")
+
+families: dict[str, Callable[..., Schedule]] = {}
+"""Every constructor by name: the text form, the command line, the documents and the tests read it."""
+
+
+class Schedule:
+    """What every family shares: checked fields, text form, `*` and `+`."""
+
+    __slots__ = ()
+    positional: ClassVar[int] = 2  # how many fields the text form writes without their name
+
+    def __init_subclass__(cls) -> None:
+        if cls.__name__.islower() and not cls.__name__.startswith("_"):
+            families[cls.__name__] = cls  # a dataclass with slots is made anew: the last one stays
+
+    def __post_init__(self) -> None:
+        for field in fields(self):  # type: ignore[arg-type]  # every concrete family is a dataclass
+            value, kind = getattr(self, field.name), str(field.type)
+            if value is None and kind.endswith(" | None"):
+                continue
+            check = _CHECKS[kind.removesuffix(" | None")]
+            object.__setattr__(self, field.name, check(value, f"{type(self).__name__}: {field.name}"))
+        self.check()
+
+    def check(self) -> None:
+        """Refuse combinations of fields that are wrong together."""
+
+    def bind(self, frame: Frame) -> Curve:
+        """Return the curve of this schedule in a frame."""
+        raise NotImplementedError(type(self).__name__)
+
+    def length(self, frame: Frame) -> float | None:
+        """Return how many ticks this schedule lasts by itself, None where it has no end of its own."""
+        over = getattr(self, "over", None)
+        return None if over is None else frame.ticks(over, f"{type(self).__name__}: over")
+
+    @property
+    def absolute(self) -> bool:
+        """Whether a level somewhere in it is `abs(x)`, so that the curve is not the same factor for every base."""
+        return any(_absolute(getattr(self, field.name)) for field in fields(self))  # type: ignore[arg-type]
+
+    def __repr__(self) -> str:
+        words = []
+        for index, field in enumerate(fields(self)):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if index < self.positional:
+                words.append(text_of(value))
+            elif value != field.default:
+                words.append(f"{field.name}={text_of(value)}")
+        return f"{type(self).__name__}({', '.join(words)})"
+
+    def __mul__(self, other: Schedule | float) -> Schedule:
+        return Product((*_factors(self), *_factors(other)))
+
+    def __rmul__(self, other: float) -> Schedule:
+        return Product((*_factors(other), *_factors(self)))
+
+    def __add__(self, other: Schedule) -> Schedule:
+        if not isinstance(other, Schedule):
+            return NotImplemented
+        return Sum((*_terms(self), *_terms(other)))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """In a file a schedule is its text: pydantic calls this at the file boundary only."""
+        from pydantic_core import core_schema
+
+        from .text import parse
+
+        return core_schema.no_info_after_validator_function(
+            parse, core_schema.str_schema(), serialization=core_schema.to_string_ser_schema()
+        )
+
+
+def _absolute(value: object) -> bool:
+    if isinstance(value, tuple):
+        return any(map(_absolute, value))
+    return isinstance(value, Absolute) or (isinstance(value, Schedule) and value.absolute)
+
+
+def text_of(value: object) -> str:
+    """Return the text form of a field's value: numbers without needless digits, lists in square brackets."""
+    if isinstance(value, float):
+        return number_text(value)
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(text_of, value))}]"
+    return repr(value)
+
+
+@dataclass_transform(frozen_default=True)
+def family(cls: type[T]) -> type[T]:
+    """Make a class a family: a frozen dataclass whose text form is `Schedule.__repr__`."""
+    return dataclass(frozen=True, slots=True, repr=False)(cls)
+
+
+@family
+class constant(Schedule):
+    """One value throughout.
+
+    value(t) = level
+
+    Args:
+        value: Level, a factor of the base value or `abs(x)`.
+        over: Length, where it is a phase of a chain that others follow.
+
+    Example:
+        >>> constant(1, over="10 epochs")
+        constant(1, over="10 epochs")
+
+    Source: torch ConstantLR, whose factor ends at `total_iters`: here `chain(constant(f, over=...), constant(1))`.
+    """
+
+    value: Level
+    over: Span | None = None
+    positional: ClassVar[int] = 1
+
+    def bind(self, frame: Frame) -> Curve:
+        value = frame.level(self.value)
+        return Curve(lambda t, xp: xp.full(t, value))
+
+
+@family
+class Product(Schedule):
+    """`a * b`: the values multiplied. At most one factor may hold absolute levels; it alone meets the base value."""
+
+    factors: Schedules
+
+    def check(self) -> None:
+        absolute = [factor for factor in self.factors if factor.absolute]
+        if len(absolute) > 1:
+            raise InputError(
+                f"a product must hold abs(...) in one factor at most, got {absolute[0]!r} and {absolute[1]!r}: "
+                "absolute values multiplied have no unit"
+            )
+
+    def bind(self, frame: Frame) -> Curve:
+        carrier = next((factor for factor in self.factors if factor.absolute), self.factors[0])
+        curves = [factor.bind(frame if factor is carrier else frame.unit()) for factor in self.factors]
+        return _fold(curves, lambda a, b: a * b)
+
+    def length(self, frame: Frame) -> float | None:
+        return _longest(self.factors, frame)
+
+    def __repr__(self) -> str:
+        parts = [
+            text_of(factor.value)
+            if index == 0 and isinstance(factor, constant) and factor.over is None and isinstance(factor.value, float)
+            else f"({factor!r})"
+            if isinstance(factor, Sum)
+            else repr(factor)
+            for index, factor in enumerate(self.factors)
+        ]
+        return " * ".join(parts)
+
+
+@family
+class Sum(Schedule):
+    """`a + b`: the values added, each term a factor of the base value or absolute by itself."""
+
+    terms: Schedules
+
+    def bind(self, frame: Frame) -> Curve:
+        return _fold([term.bind(frame) for term in self.terms], lambda a, b: a + b)
+
+    def length(self, frame: Frame) -> float | None:
+        return _longest(self.terms, frame)
+
+    def __repr__(self) -> str:
+        return " + ".join(map(repr, self.terms))
+
+
+def _factors(value: Schedule | float) -> tuple[Schedule, ...]:
+    if isinstance(value, Product):
+        return value.factors
+    return (value,) if isinstance(value, Schedule) else (constant(value),)
+
+
+def _terms(value: Schedule) -> tuple[Schedule, ...]:
+    return value.terms if isinstance(value, Sum) else (value,)
+
+
+def _longest(parts: tuple[Schedule, ...], frame: Frame) -> float | None:
+    lengths = [length for part in parts if (length := part.length(frame)) is not None]
+    return max(lengths, default=None)
+
+
+def _fold(curves: list[Curve], combine: Callable[[Value, Value], Value]) -> Curve:
+    """Combine the values of several curves, from the left, as Python's own operators would."""
+    first, *rest = [curve.value for curve in curves]
+
+    def value(t: Value, xp: Any) -> Value:
+        result = first(t, xp)
+        for function in rest:
+            result = combine(result, function(t, xp))
+        return result
+
+    return Curve(value, tuple(knot for curve in curves for knot in curve.knots))

@@ -1,0 +1,368 @@
+"""Shapes: schedules that go from `start` to `end` over a length, then hold `end`.
+
+Each is written with u = t/n, the part elapsed, and v = (n - t)/n, the part that remains, both exact at their own zero.
+A shape says how far it still is from its end, `rest(u, v)`, falling from 1 to 0, and how far it has come, `done(u, v)`,
+rising from 0 to 1; each must be accurate where it is small. The value is measured from the smaller level,
+
+    value = end + (start - end) * rest     or     start + (end - start) * done,
+
+so that the last steps of a long run are as accurate as the first (0.5*(1+cos) is off by 5.7e-6 there), the ends are
+met exactly and a shape between equal levels is that level. A new shape is one class here and one golden row.
+
+Without `over` a shape fills what is left of its phase: the run, for a schedule alone or the last of a chain.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+from .arrays import Value
+from .errors import InputError
+from .schedule import Absolute, Curve, Frame, Level, Schedule, Span, family
+
+
+class Ramp(Schedule):
+    """What every shape shares: the clipped clock and the levels. Subclasses have `start`, `end`, `over` and say `rest`."""
+
+    __slots__ = ()
+    start: Level
+    end: Level
+    over: Span | None
+
+    def rest(self, u: Value, v: Value, xp: Any) -> Value:
+        """The part of the way that remains, accurate as it vanishes."""
+        raise NotImplementedError(type(self).__name__)
+
+    def done(self, u: Value, v: Value, xp: Any) -> Value:
+        """The part of the way that is done, accurate as it begins; for a symmetric shape `rest` read backwards."""
+        return self.rest(v, u, xp)
+
+    def bind(self, frame: Frame) -> Curve:
+        n = frame.span if self.over is None else frame.ticks(self.over, f"{type(self).__name__}: over")
+        if n == math.inf:
+            raise InputError(
+                f"{self!r} fills the run, and this run has no end: give --epochs or --steps, or say over='...'"
+            )
+        start, end, origin = frame.level(self.start), frame.level(self.end), frame.origin
+        if n <= 0:
+            return Curve(lambda t, xp: xp.full(t, end))
+        value = self.between(start, end)
+
+        def curve(t: Value, xp: Any) -> Value:
+            t = xp.minimum(xp.maximum(t - origin, 0.0), n)
+            return value(t / n, (n - t) / n, xp)
+
+        begins, ends = (origin, f"{self!r} begins"), (origin + n, f"{self!r} ends")
+        return Curve(curve, (begins, ends) if self.over else (begins,))
+
+    def between(self, start: float, end: float) -> Any:
+        """Return the value as a function of (u, v, xp) for two bound levels."""
+        if abs(start) > abs(end):
+            way, rest = _way(end, start), self.rest
+            return lambda u, v, xp: end + way * rest(u, v, xp)
+        way, done = _way(start, end), self.done
+        return lambda u, v, xp: start + way * done(u, v, xp)
+
+
+def _way(low: float, high: float) -> float:
+    """Return high - low, moved by one ulp where that alone makes low + way == high."""
+    way = high - low
+    for candidate in (way, math.nextafter(way, math.inf), math.nextafter(way, -math.inf)):
+        if low + candidate == high:
+            return candidate
+    return way
+
+
+@family
+class linear(Ramp):
+    """A straight line.
+
+    rest = v, done = u
+
+    Args:
+        start: Level at the first tick, a factor of the base value or `abs(x)`.
+        end: Level from `over` on.
+        over: Length such as "3 epochs"; without it, what is left of the phase.
+    Raises:
+        InputError: a level is not finite, or `over` is no length.
+
+    Example:
+        >>> linear(0, 1, over="500 steps")
+        linear(0, 1, over="500 steps")
+
+    Source: torch LinearLR, which multiplies step by step and so drifts by 4e-12 over a million; ours is closed.
+    """
+
+    start: Level
+    end: Level
+    over: Span | None = None
+
+    def rest(self, u: Value, v: Value, xp: Any) -> Value:
+        return v
+
+
+@family
+class cosine(Ramp):
+    """Half a cosine.
+
+    rest = (1 + cos(pi u)) / 2 = sin(pi v / 2)^2
+
+    Args:
+        start: Level at the first tick, a factor of the base value or `abs(x)`.
+        end: Level from `over` on; `abs(1e-6)` is a floor that every group shares.
+        over: Length such as "100 epochs"; without it, what is left of the phase.
+    Raises:
+        InputError: a level is not finite, or `over` is no length.
+
+    Example:
+        >>> cosine(1, 0.01)
+        cosine(1, 0.01)
+
+    Source: Loshchilov & Hutter, SGDR, 2017 (arXiv 1608.03983), eq. 5. torch CosineAnnealingLR climbs again past
+    T_max; ours holds (`wave` climbs). sin^2 is accurate at the tail, where 1 + cos cancels.
+    """
+
+    start: Level
+    end: Level
+    over: Span | None = None
+
+    def rest(self, u: Value, v: Value, xp: Any) -> Value:
+        sine = xp.sin(v * (math.pi / 2))
+        return sine * sine
+
+
+@family
+class exponential(Ramp):
+    """A constant ratio from each tick to the next.
+
+    value = start^v * end^u
+
+    Args:
+        start: Level at the first tick, above 0.
+        end: Level from `over` on, above 0.
+        over: Length such as "10 epochs"; without it, what is left of the phase.
+    Raises:
+        InputError: a level is not above 0, or `over` is no length.
+
+    Example:
+        >>> exponential(1, 0.001, over="10 epochs")
+        exponential(1, 0.001, over="10 epochs")
+
+    Source: fastai's annealing_exp and the lr range test (Smith 2017, arXiv 1506.01186). For a ratio per epoch without
+    an end, see `decay`.
+    """
+
+    start: Level
+    end: Level
+    over: Span | None = None
+
+    def check(self) -> None:
+        for name, level in (("start", self.start), ("end", self.end)):
+            if (level.value if isinstance(level, Absolute) else level) <= 0:
+                raise InputError(f"exponential: {name} must be above 0, got {level!r}; no ratio leads to or from 0")
+
+    def between(self, start: float, end: float) -> Any:
+        if start <= 0 or end <= 0:  # a base value of 0 makes them so
+            return linear(0, 0).between(0.0, 0.0)
+        return lambda u, v, xp: start**v * end**u
+
+
+@family
+class poly(Ramp):
+    """The distance to the end is a power of what remains.
+
+    rest = v^power
+
+    Args:
+        start: Level at the first tick, a factor of the base value or `abs(x)`.
+        end: Level from `over` on.
+        power: Exponent above 0; 1 is a straight line, 0.9 is usual in segmentation.
+        over: Length; without it, what is left of the phase.
+    Raises:
+        InputError: `power` is not above 0, a level is not finite, or `over` is no length.
+
+    Example:
+        >>> poly(1, 0, 0.9)
+        poly(1, 0, 0.9)
+
+    Source: torch PolynomialLR, tf PolynomialDecay, mmengine PolyLR. ParseNet, 2015 (arXiv 1506.04579), section 3.
+    """
+
+    start: Level
+    end: Level
+    power: float
+    over: Span | None = None
+    positional: ClassVar[int] = 3
+
+    def check(self) -> None:
+        _above_zero(self, "power")
+
+    def rest(self, u: Value, v: Value, xp: Any) -> Value:
+        return v**self.power
+
+    def done(self, u: Value, v: Value, xp: Any) -> Value:
+        return _complement(u, v, self.power, xp)
+
+
+@family
+class power(Ramp):
+    """The distance from the start is a power of what has elapsed.
+
+    done = u^power
+
+    Args:
+        start: Level at the first tick, a factor of the base value or `abs(x)`.
+        end: Level from `over` on.
+        power: Exponent above 0; 0.5 falling is the 1-sqrt cooldown, 2 rising is YOLOX's quadratic warmup.
+        over: Length; without it, what is left of the phase.
+    Raises:
+        InputError: `power` is not above 0, a level is not finite, or `over` is no length.
+
+    Example:
+        >>> power(0, 1, 2, over="5 epochs")
+        power(0, 1, 2, over="5 epochs")
+
+    Source: 1-sqrt: Haegele et al. 2024 (arXiv 2405.18392), section 3. Quadratic warmup: YOLOX, yolox/utils/lr_scheduler.py.
+    """
+
+    start: Level
+    end: Level
+    power: float
+    over: Span | None = None
+    positional: ClassVar[int] = 3
+
+    def check(self) -> None:
+        _above_zero(self, "power")
+
+    def rest(self, u: Value, v: Value, xp: Any) -> Value:
+        return _complement(v, u, self.power, xp)
+
+    def done(self, u: Value, v: Value, xp: Any) -> Value:
+        return u**self.power
+
+
+@family
+class rex(Ramp):
+    """Slow at first, fast at the end: the reflected exponential's rational form.
+
+    rest = 2v / (1 + v), done = u / (1 + v)
+
+    Args:
+        start: Level at the first tick, a factor of the base value or `abs(x)`.
+        end: Level from `over` on.
+        over: Length; without it, what is left of the phase.
+    Raises:
+        InputError: a level is not finite, or `over` is no length.
+
+    Example:
+        >>> rex(1, 0)
+        rex(1, 0)
+
+    Source: Chen, Wolfe, Kyrillidis, REX, 2021 (arXiv 2107.04197), eq. 1: v / (1/2 + v/2).
+    """
+
+    start: Level
+    end: Level
+    over: Span | None = None
+
+    def rest(self, u: Value, v: Value, xp: Any) -> Value:
+        return 2 * v / (1 + v)
+
+    def done(self, u: Value, v: Value, xp: Any) -> Value:
+        return u / (1 + v)
+
+
+@family
+class sigmoid(Ramp):
+    """A logistic curve between two of its arguments, stretched to meet both levels exactly.
+
+    done = (s(x) - s(low)) / (s(high) - s(low)), s(x) = 1 / (1 + exp(-x)), x = low v + high u
+
+    Args:
+        start: Level at the first tick, a factor of the base value or `abs(x)`.
+        end: Level from `over` on.
+        low: Argument of the logistic function at the start, -300 to 300 and below `high`.
+        high: Argument at the end.
+        over: Length; without it, what is left of the phase.
+    Raises:
+        InputError: not -300 <= low < high <= 300, a level is not finite, or `over` is no length.
+
+    Example:
+        >>> sigmoid(1, 0, low=-14, high=6)
+        sigmoid(1, 0, low=-14, high=6)
+
+    Source: timm TanhLRScheduler, whose (lb, ub) are half of (low, high): 1 - tanh(x) = 2 s(-2x). timm's curve misses its
+    levels by s(2 lb) and s(-2 ub); ours meets them, so the same curve is written with those levels.
+    """
+
+    start: Level
+    end: Level
+    low: float = -6.0
+    high: float = 6.0
+    over: Span | None = None
+
+    def check(self) -> None:
+        if not -300 <= self.low < self.high <= 300:
+            raise InputError(f"sigmoid: must have -300 <= low < high <= 300, got low={self.low:g}, high={self.high:g}")
+
+    def _part(self, w: Value, pivot: float, x: Value, xp: Any) -> Value:
+        # s(a) - s(b) = sinh((a-b)/2) / (2 cosh(a/2) cosh(b/2)): no difference of nearly equal numbers
+        width = self.high - self.low
+        return xp.sinh(width * w / 2) * (math.cosh(pivot / 2) / math.sinh(width / 2)) / xp.cosh(x / 2)
+
+    def rest(self, u: Value, v: Value, xp: Any) -> Value:
+        return self._part(v, self.low, self.low * v + self.high * u, xp)
+
+    def done(self, u: Value, v: Value, xp: Any) -> Value:
+        return self._part(u, self.high, self.low * v + self.high * u, xp)
+
+
+@family
+class wave(Schedule):
+    """The cosine there and back, without an end.
+
+    value = end + (start - end) * (1 + cos(pi t / half)) / 2
+
+    Args:
+        start: Level at the first tick and after every second half.
+        end: Level at the turning points between.
+        half: Length of one way.
+    Raises:
+        InputError: a level is not finite, or `half` is no length.
+
+    Example:
+        >>> wave(1, 0, half="20 epochs")
+        wave(1, 0, half="20 epochs")
+
+    Source: torch CosineAnnealingLR past T_max = `half`.
+    """
+
+    start: Level
+    end: Level
+    half: Span
+
+    def bind(self, frame: Frame) -> Curve:
+        n, origin = frame.ticks(self.half, "wave: half"), frame.origin
+        if n <= 0:
+            raise InputError(f"wave: half must be longer than nothing, got {self.half!r} = 0 ticks in this run")
+        value = cosine(0, 0).between(frame.level(self.start), frame.level(self.end))
+
+        def curve(t: Value, xp: Any) -> Value:
+            t = xp.maximum(t - origin, 0.0)
+            t = t - xp.floor(t / (2 * n)) * (2 * n)
+            t = xp.maximum(xp.minimum(t, 2 * n - t), 0.0)
+            return value(t / n, (n - t) / n, xp)
+
+        return Curve(curve, ((origin, f"{self!r} begins"),))
+
+
+def _above_zero(schedule: Any, name: str) -> None:
+    if getattr(schedule, name) <= 0:
+        raise InputError(f"{type(schedule).__name__}: {name} must be above 0, got {getattr(schedule, name):g}")
+
+
+def _complement(u: Value, v: Value, exponent: float, xp: Any) -> Value:
+    """Return 1 - v^exponent, accurate as u = 1 - v vanishes; 1 at v = 0, where the logarithm has no value."""
+    inside = xp.where(v > 0, u, 0.5)
+    return xp.where(v > 0, -xp.expm1(exponent * xp.log1p(-inside)), 1.0)

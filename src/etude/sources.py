@@ -1,0 +1,71 @@
+"""Reading a recipe from whatever a person has: the one door for the library and the command line."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from .errors import InputError, did_you_mean
+from .recipe import Optimizer, Recipe
+from .recipe_yaml import loads, read_file
+from .schedule import Schedule, families
+from .text import parse
+
+
+def read(source: str | Path | Schedule | Recipe) -> Recipe:
+    """Read a recipe from a path, the name of a ready recipe, a schedule or its text.
+
+    Args:
+        source: A path of an etude YAML file; a name such as "yolov5"; an expression such as "cosine(1, 0)", which
+            becomes one group `all` with base value 1; or a schedule or recipe itself.
+    Returns:
+        The recipe.
+    Raises:
+        InputError: it is none of these, or wrong; says where.
+
+    Example:
+        >>> read("cosine(1, 0)").schedules
+        {'lr': cosine(1, 0)}
+    """
+    if isinstance(source, Recipe):
+        return source
+    if isinstance(source, Schedule):
+        return of_schedule(source)
+    text = str(source)
+    if text in ready():
+        return loads(ready_text(text), f"{text}.yaml")
+    if isinstance(source, str) and _is_expression(text):
+        return of_schedule(parse(text))
+    path = Path(text)
+    try:
+        if path.is_file():
+            return read_file(path)
+        kind = "a folder" if path.is_dir() else "no file"
+    except (OSError, ValueError):
+        kind = "no file"
+    names = [*ready(), *(f"{name}(...)" for name in families)]
+    raise InputError(
+        f"{text[:80]!r} is {kind}, no ready recipe ({', '.join(ready())}) and no schedule expression"
+        + (hint if (hint := did_you_mean(text, names)).startswith("; did") else "")
+    )
+
+
+def of_schedule(schedule: Schedule) -> Recipe:
+    """Return a schedule of the learning rate as a recipe: one group, base value 1."""
+    return Recipe(optimizer=Optimizer(name="SGD", lr=1.0), schedules={"lr": schedule}, name=repr(schedule))
+
+
+def ready() -> list[str]:
+    """Return the names of the ready recipes."""
+    folder = resources.files("etude") / "recipes"
+    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
+
+
+def ready_text(name: str) -> str:
+    """Return the YAML text of a ready recipe."""
+    return (resources.files("etude") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def _is_expression(text: str) -> bool:
+    """Whether a text can only be meant as a schedule: it calls something, and no file is called so."""
+    return "(" in text and not Path(text[:200]).exists()
