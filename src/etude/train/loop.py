@@ -1,0 +1,293 @@
+"""The training loop: one loop, one recipe, one folder.
+
+Everything that decides the run is in the folder's recipe.yaml; the order of the data is a function of seed and epoch, and the
+position in it is the number of batches done. So a run that is stopped anywhere goes on to the same weights, bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch.nn.functional import cross_entropy
+from torch.utils.data import default_collate
+
+from .. import torch as etude_torch
+from ..errors import InputError, need
+from ..plan import Plan
+from ..recipe import Recipe, Training
+from ..recipe_yaml import dumps, read_file
+from .checkpoint import Checkpoints, random_state, set_random_state, write_atomically
+from .data import classes, load_data, load_model
+from .log import Log
+from .progress import Progress
+
+DIGITS = "etude.train.data:digits"
+RESNET = "etude.train.resnet:resnet18"
+WEIGHTS = "model.safetensors"
+
+
+def train(recipe: Recipe, folder: Path, *, samples: int | None = None, quiet: bool = False) -> dict[str, float]:
+    """Train from the start.
+
+    Args:
+        recipe: Its `train` names model and data, by default ResNet-18 and the digits.
+        folder: The run folder; must not hold a run.
+        samples: Take the first so many training samples.
+        quiet: Draw no progress bar.
+    Returns:
+        The last epoch's metrics.
+    Raises:
+        InputError: the folder holds something, or recipe, model or data are wrong.
+    """
+    need("safetensors")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} already holds something: go on with `etude resume {folder}`, or name another --out")
+    settings = replace(recipe.train, model=recipe.train.model or RESNET, data=recipe.train.data or DIGITS)
+    training, test = load_data(settings.data or DIGITS)
+    recipe = replace(_with_samples(recipe, samples, len(training)), train=settings)
+    job = _Job(recipe, folder, training, test)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "recipe.yaml", lambda beside: beside.write_text(dumps(recipe)) and None)
+    return job.go(None, quiet)
+
+
+def resume(folder: Path, *, quiet: bool = False) -> dict[str, float] | None:
+    """Go on with a run from its newest checkpoint; from the start before the first one.
+
+    Returns:
+        The last epoch's metrics, or None where the run is finished already.
+    Raises:
+        InputError: the folder holds no run, a checkpoint is torn, or recipe.yaml is no longer the one it was made with.
+    """
+    if not (folder / "recipe.yaml").is_file():
+        raise InputError(f"{folder} holds no run: there is no recipe.yaml in it")
+    if (folder / WEIGHTS).exists():
+        return None
+    recipe = read_file(folder / "recipe.yaml")
+    state = Checkpoints(folder / "checkpoints").load()
+    training, test = load_data(recipe.train.data or DIGITS)
+    return _Job(recipe, folder, training, test).go(state, quiet)
+
+
+def _with_samples(recipe: Recipe, samples: int | None, available: int) -> Recipe:
+    """Return the recipe with the number of samples that will really be trained on."""
+    wanted = samples or (recipe.run.samples if not recipe.train.data else None) or available
+    if wanted > available:
+        raise InputError(f"samples must be at most {available}, what the training data holds; got {wanted}")
+    if recipe.run.samples == wanted:
+        return recipe
+    return replace(recipe, run=replace(recipe.run, samples=wanted, steps_per_epoch=None))
+
+
+class Batch(NamedTuple):
+    """Where a batch stands: counters from 0, and the samples it holds."""
+
+    number: int
+    epoch: int
+    part: int
+    last_of_epoch: bool
+    samples: list[int]
+
+
+def batches(plan: Plan, seed: int, start: int = 0) -> Iterator[Batch]:
+    """Yield the run's batches from number `start` on; an epoch's order is a function of seed and epoch alone."""
+    run = plan.run
+    end = plan.clock.batch_of_step(int(plan.total) - 1) + 1 if plan.total else 0
+    number = epoch = 0
+    for index, part in enumerate(run.parts()):
+        assert part.batches and part.batch_size and run.samples
+        done = 0
+        while number < end and done < part.epochs:
+            if number + part.batches > start:
+                generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+                order = torch.randperm(run.samples, generator=generator).tolist()
+                for place in range(max(start - number, 0), min(part.batches, end - number)):
+                    samples = order[place * part.batch_size : (place + 1) * part.batch_size]
+                    last = place == part.batches - 1 or number + place == end - 1
+                    yield Batch(number + place, epoch, index, last, samples)
+            number, epoch, done = number + part.batches, epoch + 1, done + 1
+
+
+class _Job:
+    """A run in its folder: model, data, optimizer and driver made ready, then driven to the end."""
+
+    def __init__(self, recipe: Recipe, folder: Path, training: Any, test: Any) -> None:
+        settings: Training = recipe.train
+        _check_run(recipe)
+        self.recipe, self.folder, self.training, self.test = recipe, folder, training, test
+        self.plan = recipe.plan()
+        if self.plan.total == math.inf:
+            raise InputError("the run has no end: give --epochs or --steps")
+        random.seed(settings.seed)
+        torch.manual_seed(settings.seed)
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.model = load_model(settings.model or RESNET, classes(training)).to(self.device)
+        _check_last_batch(recipe, self.model)
+        self.optimizer = etude_torch.build(self.model, recipe)
+        self.driver = etude_torch.drive(self.optimizer, self.plan)
+        self.checkpoints = Checkpoints(folder / "checkpoints")
+        self.metrics: dict[str, float] = {}
+        self.sums = [0.0, 0.0, 0.0]  # of the epoch under way: loss, hits, samples
+
+    @property
+    def step(self) -> int:
+        return self.driver.updates[0]
+
+    def go(self, state: dict[str, Any] | None, quiet: bool) -> dict[str, float]:
+        if state is not None:
+            self._load(state)
+        log = Log(self.folder, self.plan.groups, self.step)
+        start = self.plan.clock.batch_of_step(self.step - 1) + 1 if self.step else 0
+        try:
+            with Progress(int(self.plan.total), self.step, self.plan.groups, quiet) as progress:
+                self._run(start, log, progress)
+        finally:
+            log.close()
+        self.checkpoints.save(self.step, self._state())
+        self._finish()
+        return self.metrics
+
+    def _run(self, start: int, log: Log, progress: Progress) -> None:
+        losses: list[torch.Tensor] = []
+        part = -1
+        for batch in batches(self.plan, self.recipe.train.seed, start):
+            if batch.part != part:
+                part = batch.part
+                self._freeze(part)
+            ends = self.plan.clock.batch_of_step(self.step)
+            begins = self.plan.clock.batch_of_step(self.step - 1) + 1 if self.step else 0
+            losses.append(self._backward(batch, ends - begins + 1))
+            if batch.number == ends:
+                self.optimizer.step()
+                self.optimizer.zero_grad()
+                loss = float(torch.stack(losses).mean())
+                losses = []
+                log.step(self.step - 1, batch.epoch, loss, self._applied())
+                if not math.isfinite(loss):
+                    log.flush()
+                    raise InputError(
+                        f"the loss is {loss} at step {self.step - 1}: lower --lr or lengthen the warmup; what {self.folder} holds is kept"
+                    )
+                progress.step(batch.epoch, loss, self.driver.get_last_lr())
+            if batch.last_of_epoch:
+                self._end_epoch(batch.epoch, log)
+                progress.epoch(self.metrics)
+            if not losses and self.step < self.plan.total and self.checkpoints.due():
+                log.flush()
+                self.checkpoints.save(self.step, self._state())
+
+    def _backward(self, batch: Batch, in_step: int) -> torch.Tensor:
+        """Add a batch's gradient, as its part of the mean over the step's batches; return its loss."""
+        self.model.train()
+        inputs, labels = (part.to(self.device) for part in default_collate([self.training[i] for i in batch.samples]))
+        scores = self.model(inputs)
+        loss = cross_entropy(scores, labels)
+        (loss / in_step).backward()
+        count = len(labels)
+        self.sums[0] += float(loss.detach()) * count
+        self.sums[1] += int((scores.argmax(1) == labels).sum())
+        self.sums[2] += count
+        return loss.detach()
+
+    def _freeze(self, part: int) -> None:
+        """Let the groups that a stage freezes rest: without gradients their optimizer passes them by."""
+        frozen = self.plan.run.parts()[part].frozen
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.requires_grad_(group["name"] not in frozen)
+                parameter.grad = None
+
+    def _applied(self) -> dict[str, dict[str, float]]:
+        """Return what the optimizer's groups really held in the update just made."""
+        applied: dict[str, dict[str, float]] = {}
+        for name in self.plan.hyperparameters:
+            for group in self.optimizer.param_groups:
+                value = group["betas"][0] if name == "momentum" and "betas" in group else group[name]
+                applied.setdefault(name, {})[group["name"]] = float(value)
+        return applied
+
+    def _end_epoch(self, epoch: int, log: Log) -> None:
+        loss, hits, count = self.sums
+        test_loss, test_accuracy = self._evaluate()
+        self.metrics = {
+            "epoch": epoch,
+            "step": self.step,
+            "train_loss": loss / count,
+            "train_accuracy": hits / count,
+            "test_loss": test_loss,
+            "test_accuracy": test_accuracy,
+        }
+        self.sums = [0.0, 0.0, 0.0]
+        log.epoch(self.metrics, self._applied()["lr"])
+
+    @torch.no_grad()
+    def _evaluate(self) -> tuple[float, float]:
+        """Return loss and accuracy on the test set."""
+        self.model.eval()
+        loss = hits = 0.0
+        for first in range(0, len(self.test), 256):
+            items = [self.test[index] for index in range(first, min(first + 256, len(self.test)))]
+            inputs, labels = (part.to(self.device) for part in default_collate(items))
+            scores = self.model(inputs)
+            loss += float(cross_entropy(scores, labels, reduction="sum"))
+            hits += int((scores.argmax(1) == labels).sum())
+        return loss / len(self.test), hits / len(self.test)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "driver": self.driver.state_dict(),
+            "random": random_state(),
+            "sums": self.sums,
+            "metrics": self.metrics,
+        }
+
+    def _load(self, state: dict[str, Any]) -> None:
+        self.driver.load_state_dict(state["driver"])
+        try:
+            self.model.load_state_dict(state["model"])
+        except RuntimeError as error:
+            raise InputError(f"the checkpoint's weights do not fit the model: {str(error).splitlines()[0]}") from None
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.sums, self.metrics = state["sums"], state["metrics"]
+        set_random_state(state["random"])
+
+    def _finish(self) -> None:
+        """Draw the pictures, then write the weights: their file says that the run is whole."""
+        from ..draw.run_figure import draw_run
+
+        safetensors = need("safetensors.torch")
+        draw_run(self.folder, self.plan)
+        weights = {name: value.contiguous() for name, value in self.model.state_dict().items()}
+        write_atomically(self.folder / WEIGHTS, lambda beside: safetensors.save_file(weights, beside))
+
+
+def _check_run(recipe: Recipe) -> None:
+    """Refuse what this loop would otherwise ignore."""
+    run = recipe.run
+    if run.devices > 1:
+        raise InputError(f"devices must be 1 here, got {run.devices}: this trainer runs in one process")
+    if not run.batch_size and not all(stage.batch_size for stage in run.stages or (None,) if stage):
+        raise InputError("the run has no batch size: give --batch-size")
+    if any(part.epochs < math.inf and part.epochs != int(part.epochs) for part in run.parts()):
+        raise InputError("epochs must be whole here: give --steps to end a run inside an epoch")
+
+
+def _check_last_batch(recipe: Recipe, model: Any) -> None:
+    """Refuse a last batch of one sample under batch norm, which has no deviation of one value."""
+    run = recipe.run
+    for part in run.parts():
+        alone = part.batch_size and run.samples and not run.drop_last and run.samples % part.batch_size == 1
+        if alone and any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in model.modules()):
+            raise InputError(
+                f"the last of {run.samples} samples in batches of {part.batch_size} would stand alone, and batch norm needs two: "
+                "take another --batch-size or --samples, or drop_last"
+            )
