@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from .groups import Group
     from .laws import *
     from .plan import Plan
-    from .sources import read
     from .recipe import Optimizer, Recipe, Training
     from .run import Run, Stage
     from .schedule import Absolute as abs
     from .schedule import Schedule, constant
     from .shapes import *
+    from .sources import read
     from .text import parse
 
 __version__ = "0.1.0"

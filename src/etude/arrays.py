@@ -25,11 +25,19 @@ Function = Callable[[Value, Any], Value]
 class Scalar:
     """Python floats. `select` bisects: one phase is evaluated, not all."""
 
-    sin, cos, exp, log, expm1, log1p, sqrt = map(
-        staticmethod, (math.sin, math.cos, math.exp, math.log, math.expm1, math.log1p, math.sqrt)
-    )
-    sinh, cosh, floor = map(staticmethod, (math.sinh, math.cosh, math.floor))
-    minimum, maximum, rint = map(staticmethod, (min, max, round))
+    sin = staticmethod(math.sin)
+    cos = staticmethod(math.cos)
+    exp = staticmethod(math.exp)
+    log = staticmethod(math.log)
+    expm1 = staticmethod(math.expm1)
+    log1p = staticmethod(math.log1p)
+    sqrt = staticmethod(math.sqrt)
+    sinh = staticmethod(math.sinh)
+    cosh = staticmethod(math.cosh)
+    floor = staticmethod(math.floor)
+    rint = staticmethod(round)
+    minimum = staticmethod(min)
+    maximum = staticmethod(max)
 
     @staticmethod
     def where(condition: bool, a: float, b: float) -> float:

@@ -133,7 +133,8 @@ class repeat(Schedule):
     def _cycles(self, frame: Frame, n: float) -> tuple[list[float], list[float]]:
         """Return starts and lengths of the cycles; none where they are too many to list, and equal."""
         end = min(frame.origin + frame.span, frame.clock.total)
-        starts, lengths = [], []
+        starts: list[float] = []
+        lengths: list[float] = []
         start, length = frame.origin, n
         while start < end and len(starts) < (self.times or math.inf) and length >= 1e-6:
             if len(starts) == _LISTED:

@@ -83,9 +83,9 @@ def _compile(node: ast.expr, text: str, names: Collection[str], used: set[str], 
     match node:
         case ast.Constant(value=bool() | str() | bytes() | complex() | None):
             pass
-        case ast.Constant(value=int() | float() as value):
+        case ast.Constant(value=int() | float() as literal):
             try:
-                constant = float(value)
+                constant = float(literal)
             except OverflowError:
                 raise InputError(f"{_short(text)} holds a number that is too large") from None
             return lambda values, xp: constant

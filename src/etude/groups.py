@@ -78,9 +78,7 @@ class Group:
 
     def __str__(self) -> str:
         rules = [
-            f"{name} {' or '.join(several(getattr(self, name)))}"
-            for name in ("kind", "pattern", "module")
-            if getattr(self, name)
+            f"{name} {' or '.join(several(getattr(self, name)))}" for name in ("kind", "pattern", "module") if getattr(self, name)
         ]
         return " and ".join(rules) or "every parameter"
 

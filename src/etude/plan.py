@@ -91,7 +91,7 @@ class Plan:
         return self.clock.total_steps
 
     def tick(self, step: int) -> float:
-        """Return the time at which a step's schedules are read: the step itself, or its batch where the recipe counts by batch."""
+        """Return the time at which a step's schedules are read: the step, or its batch where the recipe counts by batch."""
         if step < 0:
             raise InputError(f"a step must be 0 or above, got {step}")
         return float(step if self.recipe.clock == "step" else self.clock.batch_of_step(step))
@@ -171,7 +171,9 @@ class Plan:
             (1000, 3)
         """
         np = numpy_namespace().module
-        stop = self._stop(start, stop)
+        stop = self.end() if stop is None else stop
+        if not 0 <= start <= stop <= self.total:
+            raise InputError(f"steps must lie in the run, 0 to {self.total}, got {start} to {stop}")
         tables = {name: np.empty((len(self.groups), stop - start)) for name in self.hyperparameters}
         for name, columns in self.columns.items():
             for row, column in enumerate(columns):
@@ -188,14 +190,11 @@ class Plan:
                         np.multiply(curves[column.curve][inside], column.base, out=tables[name][row, outside])
         return {name: table.T for name, table in tables.items()}
 
-    def _stop(self, start: int, stop: int | None) -> int:
-        if stop is None:
-            if self.total == math.inf:
-                raise InputError("the run has no end: give --epochs or --steps, or name the steps")
-            stop = int(self.total)
-        if not 0 <= start <= stop <= self.total:
-            raise InputError(f"steps must lie in the run, 0 to {self.total}, got {start} to {stop}")
-        return stop
+    def end(self) -> int:
+        """Return the total as a whole number; InputError for a run without an end."""
+        if self.total == math.inf:
+            raise InputError("the run has no end: give --epochs or --steps")
+        return int(self.total)
 
     def block(self, number: int) -> list[Any]:
         """Return the distinct curves over a block of steps, a float64 array each; the two last asked for are kept."""

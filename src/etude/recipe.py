@@ -187,14 +187,14 @@ def hyperparameters(recipe: Recipe) -> tuple[str, ...]:
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Return what differs between two recipes as plain data, a line a key: "schedules.lr: 'a' -> 'b'"."""
     a, b = _flat(before), _flat(after)
-    return [
-        f"{key}: {a.get(key, 'nothing')!r} -> {b.get(key, 'nothing')!r}" for key in {**a, **b} if a.get(key) != b.get(key)
-    ]
+    return [f"{key}: {a.get(key, 'nothing')!r} -> {b.get(key, 'nothing')!r}" for key in {**a, **b} if a.get(key) != b.get(key)]
 
 
 def _flat(plain: Any, path: str = "") -> dict[str, Any]:
     if isinstance(plain, Mapping) and plain:
-        return {key: value for name, inner in plain.items() for key, value in _flat(inner, f"{path}.{name}" if path else name).items()}
+        return {
+            key: value for name, inner in plain.items() for key, value in _flat(inner, f"{path}.{name}" if path else name).items()
+        }
     return {path: plain}
 
 

@@ -30,7 +30,9 @@ def loads(text: str, where: str = "recipe") -> Recipe:
     version = plain.pop("etude")
     if version != VERSION:
         line, column = _place(document, ("etude",))
-        raise InputError(f"{where}:{line}:{column}: etude: {version!r} is not a recipe format this etude reads; it reads {VERSION}")
+        raise InputError(
+            f"{where}:{line}:{column}: etude: {version!r} is not a recipe format this etude reads; it reads {VERSION}"
+        )
     return _validated(plain, document, where, text)
 
 
@@ -82,7 +84,9 @@ def _document(text: str, where: str) -> Any:
         problem = (error.problem or error.context or "malformed").splitlines()[0]
         raise InputError(f"{where}{place}: malformed YAML: {problem}") from None
     except (YAMLError, ValueError, RecursionError, OverflowError) as error:
-        raise InputError(f"{where}: malformed YAML: {str(error).splitlines()[0] if str(error) else type(error).__name__}") from None
+        raise InputError(
+            f"{where}: malformed YAML: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+        ) from None
     if not isinstance(document, dict) or "etude" not in document:
         raise InputError(f"{where} is no etude recipe: it must be a mapping with `etude: {VERSION}`")
     return document
@@ -174,7 +178,7 @@ def _path(loc: tuple[Any, ...], plain: Any) -> tuple[tuple[Any, ...], str]:
     path: list[Any] = []
     node = plain
     for key in loc:
-        if isinstance(node, dict) and key in node or isinstance(node, list) and isinstance(key, int) and key < len(node):
+        if (isinstance(node, dict) and key in node) or (isinstance(node, list) and isinstance(key, int) and key < len(node)):
             path.append(key)
             node = node[key]
         else:
@@ -187,7 +191,8 @@ def _place(document: Any, path: tuple[Any, ...]) -> tuple[int, int]:
     line, column = 0, 0
     for key in path:
         try:
-            line, column = document.lc.key(key) if isinstance(document, dict) else document.lc.item(key)
+            at = document.lc
+            line, column = at.key(key) if isinstance(document, dict) else at.item(key)
             document = document[key]
         except (AttributeError, KeyError, IndexError, TypeError):
             break

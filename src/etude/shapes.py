@@ -41,9 +41,7 @@ class Ramp(Schedule):
     def bind(self, frame: Frame) -> Curve:
         n = frame.span if self.over is None else frame.ticks(self.over, f"{type(self).__name__}: over")
         if n == math.inf:
-            raise InputError(
-                f"{self!r} fills the run, and this run has no end: give --epochs or --steps, or say over='...'"
-            )
+            raise InputError(f"{self!r} fills the run, and this run has no end: give --epochs or --steps, or say over='...'")
         start, end, origin = frame.level(self.start), frame.level(self.end), frame.origin
         if n <= 0:
             return Curve(lambda t, xp: xp.full(t, end))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,8 @@ import etude.shapes  # noqa: F401  # importing the three fills the registry
 
 from .errors import InputError, did_you_mean
 from .expression import parse_tree
-from .schedule import Absolute, Schedule, families
+from .schedule import Absolute, Schedule
+from .schedule import families as families
 
 _LONGEST = 100_000  # characters
 _DEEPEST = 100  # nested constructors
@@ -98,12 +100,11 @@ def _built(node: ast.expr, make: Callable[..., Any], arguments: list[Any], named
         raise _refused(node, str(error)) from None
 
 
-def _combine(node: ast.expr, sign: ast.operator, a: Any, b: Any) -> Schedule:
+def _combine(node: ast.expr, sign: ast.operator, a: Any, b: Any) -> Any:
     multiply = isinstance(sign, ast.Mult)
-    if multiply and isinstance(a, int | float) and isinstance(b, Schedule):
-        return _built(node, lambda: a * b, [], {})
-    if isinstance(a, Schedule) and (isinstance(b, Schedule) or (multiply and isinstance(b, int | float))):
-        return _built(node, (lambda: a * b) if multiply else (lambda: a + b), [], {})
+    schedules = [isinstance(one, Schedule) for one in (a, b)]
+    if all(schedules) or (multiply and any(schedules) and all(isinstance(one, Schedule | int | float) for one in (a, b))):
+        return _built(node, operator.mul if multiply else operator.add, [a, b], {})
     raise _refused(node, f"{'*' if multiply else '+'} stands between two schedules{' or a number and one' if multiply else ''}")
 
 

@@ -357,7 +357,7 @@ class _Seat:
             number = self.updates // BLOCK
             self._first = number * BLOCK
             curves = [curve.tolist() for curve in self.plan.block(number)]
-            self._size = min(BLOCK, self.plan.total - self._first)
+            self._size = len(curves[0]) if curves else int(min(BLOCK, self.plan.total - self._first))
         else:
             if self.updates > self.plan.total - 1 and self._size:
                 self.driver.tell(

@@ -29,7 +29,9 @@ _FUNCTIONS: dict[str, Callable[..., float]] = {
     "floor": math.floor,
     "ceil": math.ceil,
 }
-_TOKEN = re.compile(r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)|(?P<word>[^\W\d]+|%)|(?P<sign>[-+(),]))")
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)|(?P<word>[^\W\d]+|%)|(?P<sign>[-+(),]))"
+)
 _LONGEST = 1_000  # characters; no honest length comes near, and it bounds the nesting
 
 Convert = Callable[[float, str, float], float]
@@ -86,9 +88,7 @@ def canonical(text: object, what: str = "length", *, zero: bool = False) -> str:
     '1000 steps'
     """
     if not isinstance(text, str):
-        raise InputError(
-            f"{what} must carry its unit, got {text!r}; write for example '500 steps', '3 epochs' or '10%'"
-        )
+        raise InputError(f"{what} must carry its unit, got {text!r}; write for example '500 steps', '3 epochs' or '10%'")
     try:
         length = Length.parse(text)
     except InputError as error:
@@ -156,7 +156,11 @@ class _Parser:
                 raise self.error(f"{number} is too large")
             return Length(_PLURAL[word], float(number))
         if word is None:
-            raise self.error(f"a number with a unit is missing before {self.tokens[0][1]!r}" if self.tokens else "a number with a unit is missing")
+            raise self.error(
+                f"a number with a unit is missing before {self.tokens[0][1]!r}"
+                if self.tokens
+                else "a number with a unit is missing"
+            )
         if word not in _FUNCTIONS:
             raise self.error(f"expected a number, got {word!r}")
         if not self.next("sign", "("):
@@ -167,5 +171,7 @@ class _Parser:
         if not self.next("sign", ")"):
             raise self.error(f"{word}( is never closed")
         if (len(parts) > 1) != (word in ("max", "min")):
-            raise self.error(f"{word} takes {'two lengths or more' if word in ('max', 'min') else 'one length'}, got {len(parts)}")
+            raise self.error(
+                f"{word} takes {'two lengths or more' if word in ('max', 'min') else 'one length'}, got {len(parts)}"
+            )
         return Length(word, parts=tuple(parts))

@@ -18,10 +18,13 @@ _KEPT = 2
 _SHARE = 0.05  # of the time, at most, goes into saving
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Have `write` fill a file that appears under its name only when it is whole and on the disk."""
+def write_atomically(path: Path, content: str | Callable[[Path], None]) -> None:
+    """Write a text, or what a function writes, to a file that appears under its name only when it is whole and on the disk."""
     beside = path.with_name(f".{path.name}.part")
-    write(beside)
+    if isinstance(content, str):
+        beside.write_text(content)
+    else:
+        content(beside)
     with beside.open("rb+") as file:
         os.fsync(file.fileno())
     beside.replace(path)

@@ -14,9 +14,9 @@ from ..errors import InputError, need
 def digits() -> tuple[Any, Any]:
     """Return scikit-learn's bundled digits: the first 600 to train on, the other 1,197 to test on.
 
-    Images are float32 (3, 16, 16): the 8x8 scans doubled bilinearly, so that a ResNet's stem leaves more than one pixel, brought
-    to mean 0 and deviation 1 of the training images, in three equal channels for models made for photographs. Source: E. Alpaydin,
-    C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998.
+    Images are float32 (3, 16, 16): the 8x8 scans doubled bilinearly, so that a ResNet's stem leaves more than one pixel,
+    brought to mean 0 and deviation 1 of the training images, in three equal channels for models made for photographs.
+    Source: E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998.
     """
     torch = need("torch")
     scans = need("sklearn.datasets").load_digits()
@@ -31,7 +31,9 @@ def digits() -> tuple[Any, Any]:
 def load_data(name: str) -> tuple[Any, Any]:
     """Return (training set, test set) from "module:function": datasets with a length, of (input, label) pairs."""
     data = find(name, "data")()
-    if not (isinstance(data, tuple | list) and len(data) == 2 and all(hasattr(part, "__getitem__") and len(part) for part in data)):
+    if not (
+        isinstance(data, tuple | list) and len(data) == 2 and all(hasattr(part, "__getitem__") and len(part) for part in data)
+    ):
         raise InputError(f"data {name!r} must return (training set, test set), datasets with a length; got {type(data).__name__}")
     return data[0], data[1]
 
@@ -60,7 +62,7 @@ def classes(dataset: Any) -> int | None:
 
 
 def find(name: str, what: str) -> Any:
-    """Import "module:function"; a module in the current folder counts, and torchvision:resnet18 is torchvision.models:resnet18."""
+    """Import "module:function", also from the current folder; torchvision:resnet18 is torchvision.models:resnet18."""
     home, colon, function = name.partition(":")
     if not (home and colon and function):
         raise InputError(f"{what} must be 'module:function', got {name!r}")

@@ -48,7 +48,7 @@ def _reopen(path: Path, keep: Any) -> TextIO:
             if not line.endswith("\n") or not keep(line):
                 break
             lines.append(line)
-        write_atomically(path, lambda beside: beside.write_text("".join(lines)) and None)
+        write_atomically(path, "".join(lines))
     return path.open("a")
 
 

@@ -32,13 +32,13 @@ RESNET = "etude.train.resnet:resnet18"
 WEIGHTS = "model.safetensors"
 
 
-def train(recipe: Recipe, folder: Path, *, samples: int | None = None, quiet: bool = False) -> dict[str, float]:
+def train(recipe: Recipe, folder: Path, *, quiet: bool = False) -> dict[str, float]:
     """Train from the start.
 
     Args:
-        recipe: Its `train` names model and data, by default ResNet-18 and the digits.
-        folder: The run folder; must not hold a run.
-        samples: Take the first so many training samples.
+        recipe: Its `train` names model and data, by default ResNet-18 and the digits; its run's `samples`, where given,
+            takes the first so many training samples.
+        folder: The run folder; must not hold anything.
         quiet: Draw no progress bar.
     Returns:
         The last epoch's metrics.
@@ -50,10 +50,10 @@ def train(recipe: Recipe, folder: Path, *, samples: int | None = None, quiet: bo
         raise InputError(f"{folder} already holds something: go on with `etude resume {folder}`, or name another --out")
     settings = replace(recipe.train, model=recipe.train.model or RESNET, data=recipe.train.data or DIGITS)
     training, test = load_data(settings.data or DIGITS)
-    recipe = replace(_with_samples(recipe, samples, len(training)), train=settings)
+    recipe = replace(_with_samples(recipe, len(training)), train=settings)
     job = _Job(recipe, folder, training, test)
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "recipe.yaml", lambda beside: beside.write_text(dumps(recipe)) and None)
+    write_atomically(folder / "recipe.yaml", dumps(recipe))
     return job.go(None, quiet)
 
 
@@ -75,14 +75,12 @@ def resume(folder: Path, *, quiet: bool = False) -> dict[str, float] | None:
     return _Job(recipe, folder, training, test).go(state, quiet)
 
 
-def _with_samples(recipe: Recipe, samples: int | None, available: int) -> Recipe:
+def _with_samples(recipe: Recipe, available: int) -> Recipe:
     """Return the recipe with the number of samples that will really be trained on."""
-    wanted = samples or (recipe.run.samples if not recipe.train.data else None) or available
+    wanted = recipe.run.samples or available
     if wanted > available:
         raise InputError(f"samples must be at most {available}, what the training data holds; got {wanted}")
-    if recipe.run.samples == wanted:
-        return recipe
-    return replace(recipe, run=replace(recipe.run, samples=wanted, steps_per_epoch=None))
+    return replace(recipe, run=replace(recipe.run, samples=wanted))
 
 
 class Batch(NamedTuple):
@@ -97,21 +95,22 @@ class Batch(NamedTuple):
 
 def batches(plan: Plan, seed: int, start: int = 0) -> Iterator[Batch]:
     """Yield the run's batches from number `start` on; an epoch's order is a function of seed and epoch alone."""
-    run = plan.run
-    end = plan.clock.batch_of_step(int(plan.total) - 1) + 1 if plan.total else 0
+    samples = plan.run.samples
+    end = plan.clock.batch_of_step(plan.end() - 1) + 1
     number = epoch = 0
-    for index, part in enumerate(run.parts()):
-        assert part.batches and part.batch_size and run.samples
+    for index, part in enumerate(plan.clock.parts):
+        size, per_epoch = part.batch_size, part.batches
+        if not (samples and size and per_epoch):
+            raise InputError("the run's batches can't be counted: give --samples and --batch-size")
         done = 0
         while number < end and done < part.epochs:
-            if number + part.batches > start:
+            if number + per_epoch > start:
                 generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-                order = torch.randperm(run.samples, generator=generator).tolist()
-                for place in range(max(start - number, 0), min(part.batches, end - number)):
-                    samples = order[place * part.batch_size : (place + 1) * part.batch_size]
-                    last = place == part.batches - 1 or number + place == end - 1
-                    yield Batch(number + place, epoch, index, last, samples)
-            number, epoch, done = number + part.batches, epoch + 1, done + 1
+                order = torch.randperm(samples, generator=generator).tolist()
+                for place in range(max(start - number, 0), min(per_epoch, end - number)):
+                    last = place == per_epoch - 1 or number + place == end - 1
+                    yield Batch(number + place, epoch, index, last, order[place * size : (place + 1) * size])
+            number, epoch, done = number + per_epoch, epoch + 1, done + 1
 
 
 class _Job:
@@ -122,8 +121,7 @@ class _Job:
         _check_run(recipe)
         self.recipe, self.folder, self.training, self.test = recipe, folder, training, test
         self.plan = recipe.plan()
-        if self.plan.total == math.inf:
-            raise InputError("the run has no end: give --epochs or --steps")
+        self.total = self.plan.end()
         random.seed(settings.seed)
         torch.manual_seed(settings.seed)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -145,7 +143,7 @@ class _Job:
         log = Log(self.folder, self.plan.groups, self.step)
         start = self.plan.clock.batch_of_step(self.step - 1) + 1 if self.step else 0
         try:
-            with Progress(int(self.plan.total), self.step, self.plan.groups, quiet) as progress:
+            with Progress(self.total, self.step, self.plan.groups, quiet) as progress:
                 self._run(start, log, progress)
         finally:
             log.close()
@@ -172,13 +170,14 @@ class _Job:
                 if not math.isfinite(loss):
                     log.flush()
                     raise InputError(
-                        f"the loss is {loss} at step {self.step - 1}: lower --lr or lengthen the warmup; what {self.folder} holds is kept"
+                        f"the loss is {loss} at step {self.step - 1}: "
+                        f"lower --lr or lengthen the warmup; what {self.folder} holds is kept"
                     )
                 progress.step(batch.epoch, loss, self.driver.get_last_lr())
             if batch.last_of_epoch:
                 self._end_epoch(batch.epoch, log)
                 progress.epoch(self.metrics)
-            if not losses and self.step < self.plan.total and self.checkpoints.due():
+            if not losses and self.step < self.total and self.checkpoints.due():
                 log.flush()
                 self.checkpoints.save(self.step, self._state())
 
@@ -188,7 +187,7 @@ class _Job:
         inputs, labels = (part.to(self.device) for part in default_collate([self.training[i] for i in batch.samples]))
         scores = self.model(inputs)
         loss = cross_entropy(scores, labels)
-        (loss / in_step).backward()
+        (loss / in_step).backward()  # type: ignore[no-untyped-call]
         count = len(labels)
         self.sums[0] += float(loss.detach()) * count
         self.sums[1] += int((scores.argmax(1) == labels).sum())
@@ -277,6 +276,12 @@ def _check_run(recipe: Recipe) -> None:
         raise InputError(f"devices must be 1 here, got {run.devices}: this trainer runs in one process")
     if not run.batch_size and not all(stage.batch_size for stage in run.stages or (None,) if stage):
         raise InputError("the run has no batch size: give --batch-size")
+    for part in run.parts():
+        if part.batches and part.batch_size and run.samples and (part.batches - 1) * part.batch_size >= run.samples:
+            raise InputError(
+                f"an epoch of {part.batches} batches of {part.batch_size} needs more than the {run.samples} samples there are: "
+                "take fewer --steps-per-epoch"
+            )
     if any(part.epochs < math.inf and part.epochs != int(part.epochs) for part in run.parts()):
         raise InputError("epochs must be whole here: give --steps to end a run inside an epoch")
 

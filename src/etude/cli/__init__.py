@@ -1,0 +1,56 @@
+"""The command line: `etude COMMAND`. Each command is one small file, imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from .. import __version__
+from ..errors import InputError, did_you_mean
+
+COMMANDS = ("show", "table", "plot", "train", "resume")
+
+
+class Commands(click.Group):
+    """A group whose commands are imported at their first use, and that turns bad input into one line and exit code 2."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"etude.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise InputError(f"no command {args[0]!r}{did_you_mean(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **{**kwargs, "standalone_mode": False})
+        except InputError as error:
+            click.echo("\n".join(f"etude: {line}" for line in str(error).splitlines()), err=True)
+            sys.exit(2)
+        except click.ClickException as error:
+            click.echo(f"etude: {error.format_message()}", err=True)
+            sys.exit(2)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `etude table ... | head` has what it wanted
+            sys.exit(0)
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="etude")
+def main() -> None:
+    """etude: the learning-rate schedule as a value.
+
+    RECIPE is a path of a recipe file, the name of a ready recipe (yolov5, cosine, warmup-cosine, wsd, one-cycle), or a
+    schedule expression such as 'chain(linear(0, 1, over="5%"), cosine(1, 0))'.
+    """

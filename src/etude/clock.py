@@ -1,0 +1,227 @@
+"""The clock of a run: lengths into ticks, epochs, steps and batches into each other.
+
+A tick is a step, or a batch where the recipe counts by batch. Without stages every conversion is one multiplication; with them
+time is a chain of parts, each with its own number of ticks to an epoch.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from functools import cached_property
+from typing import Any
+
+from .arrays import Scalar, Value
+from .errors import InputError
+from .run import Part, Run
+from .schedule import Frame, Schedule
+
+_MISSING = {
+    "epochs": "steps per epoch: give --steps-per-epoch, or --samples and --batch-size",
+    "batches": "batches per epoch: give --samples and --batch-size, or --steps-per-epoch",
+    "steps": "steps per epoch: give --steps-per-epoch, or --samples and --batch-size",
+    "samples": "samples per step: give --batch-size",
+    "tokens": "tokens per step: give --batch-size, and tokens_per_sample in the recipe's run",
+}
+
+
+class RunClock:
+    """Time of one run in ticks: steps, or batches. It answers what a schedule may ask (`schedule.Clock`), and more."""
+
+    def __init__(self, run: Run, by: str = "step") -> None:
+        if by not in ("step", "batch"):
+            raise InputError(f"clock must be 'step' or 'batch', got {by!r}")
+        if by == "step" and isinstance(run.accumulate, Schedule):
+            raise InputError("an accumulation that is a schedule is counted by batch: the recipe needs `clock: batch`")
+        self.run, self.by = run, by
+        self.parts = run.parts()
+        self._carried = isinstance(run.accumulate, Schedule)
+        self.total = self._total()
+
+    def _per_epoch(self, part: Part) -> int | None:
+        return part.steps if self.by == "step" else part.batches
+
+    def _total(self) -> float:
+        if self.run.steps is not None:
+            self._agree()
+            if self._carried:
+                raise InputError("with an accumulation that is a schedule, give the run's length as --epochs, not --steps")
+            return self.run.steps if self.by == "step" else self._last_batch(self.run.steps - 1) + 1
+        total = 0.0
+        for part in self.parts:
+            if part.epochs == math.inf:
+                return math.inf
+            per_epoch = self._per_epoch(part)
+            if per_epoch is None:
+                raise InputError(f"{part.epochs:g} epochs need {_MISSING['epochs']}")
+            ticks = part.epochs * per_epoch
+            if ticks != int(ticks):
+                raise InputError(
+                    f"{part.epochs:g} epochs of {per_epoch} {self.by}s are no whole number of {self.by}s: give --steps"
+                )
+            total += ticks
+        return int(total)
+
+    def _agree(self) -> None:
+        run, part = self.run, self.parts[0]
+        if run.epochs and part.steps and part.steps * run.epochs != run.steps:
+            raise InputError(
+                f"steps contradicts epochs: got {run.steps} steps, but {run.epochs:g} epochs of {part.steps} steps "
+                f"are {run.epochs * part.steps:g}; leave one out"
+            )
+
+    @cached_property
+    def total_steps(self) -> float:
+        """Optimizer updates in the run; inf without an end."""
+        if self.by == "step" or self.total == math.inf:
+            return self.total
+        return len(self._updates) if self._carried else self.step_of_batch(int(self.total) - 1) + 1
+
+    # -- units --------------------------------------------------------------------------------------------------
+
+    def _rates(self, unit: str) -> list[float]:
+        """Amounts of a unit in one tick, for each part of the run."""
+        return [self._rate(unit, part) for part in self.parts]
+
+    def _rate(self, unit: str, part: Part) -> float:
+        amount: float | None = None
+        if unit == ("steps" if self.by == "step" else "batches"):
+            amount = 1.0
+        elif unit == "epochs":
+            per_epoch = self._per_epoch(part)
+            amount = 1 / per_epoch if per_epoch else None
+        elif unit in ("steps", "batches"):
+            amount = self._batches_per_step(part) ** (1 if unit == "batches" else -1)
+        else:
+            samples = self._samples_per_tick(part)
+            tokens = self.run.tokens_per_sample if unit == "tokens" else 1
+            amount = samples * tokens if samples and tokens else None
+        if amount is None:
+            raise InputError(f"a length in {unit} needs {_MISSING[unit]}")
+        return amount
+
+    def _batches_per_step(self, part: Part) -> float:
+        if isinstance(part.accumulate, Schedule):
+            raise InputError("with an accumulation that is a schedule, lengths must be in batches or epochs, not in steps")
+        return part.batches / part.steps if part.batches and part.steps else float(part.accumulate)
+
+    def _samples_per_tick(self, part: Part) -> float | None:
+        per_epoch = self._per_epoch(part)
+        if part.samples and per_epoch:
+            return part.samples / per_epoch
+        if part.batch_size is None:
+            return None
+        return part.batch_size * (self._batches_per_step(part) if self.by == "step" else 1)
+
+    def ticks(self, value: float, unit: str, origin: float = 0.0) -> float:
+        """Return an amount of a unit in ticks, measured from tick `origin`."""
+        if unit == "%":
+            if self.total == math.inf:
+                raise InputError(f"a length of {value:g}% needs the run's length: give --epochs or --steps")
+            return self.total * value / 100
+        rates = self._rates(unit)
+        if len(rates) == 1:
+            # epochs by their own whole number of ticks, not by its inverse: 3 epochs of 30 steps are exactly 90
+            per_epoch = self._per_epoch(self.parts[0])
+            return value * per_epoch if unit == "epochs" and per_epoch else value / rates[0]
+        starts = self._starts
+        index = bisect_right(starts, origin) - 1
+        at, left = origin, value
+        while index < len(starts) - 1 and left > (room := (starts[index + 1] - at) * rates[index]):
+            at, left, index = starts[index + 1], left - room, index + 1
+        return at + left / rates[index] - origin
+
+    # -- epochs -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _starts(self) -> list[float]:
+        """The ticks at which the parts begin."""
+        starts = [0.0]
+        for part in self.parts[:-1]:
+            starts.append(starts[-1] + part.epochs * (self._per_epoch(part) or math.nan))
+        return starts
+
+    @cached_property
+    def _epochs(self) -> tuple[list[float], list[float], float]:
+        """Ticks per epoch and first epoch of each part, and the number of the run's last epoch."""
+        per_epoch = [float(self._per_epoch(part) or math.nan) for part in self.parts]
+        if any(map(math.isnan, per_epoch)):
+            raise InputError(f"epochs can't be counted without {_MISSING['epochs']}")
+        firsts = [0.0]
+        for part in self.parts[:-1]:
+            firsts.append(firsts[-1] + part.epochs)
+        last = firsts[-1] + math.ceil((self.total - self._starts[-1]) / per_epoch[-1]) - 1 if self.total < math.inf else math.inf
+        return per_epoch, firsts, last
+
+    def epoch(self, t: Value, xp: Any = Scalar) -> Value:
+        """Return the number of the epoch that tick t lies in, from 0, never past the run's last."""
+        per_epoch, firsts, last = self._epochs
+        if len(per_epoch) == 1:
+            return xp.minimum(xp.floor(t / per_epoch[0]), last)
+        part = xp.count(t, self._starts[1:])
+        start, n, first = xp.pick(part, self._starts), xp.pick(part, per_epoch), xp.pick(part, firsts)
+        return xp.minimum(first + xp.floor((t - start) / n), last)
+
+    def epoch_start(self, t: Value, xp: Any = Scalar) -> Value:
+        """Return the tick at which the epoch of tick t begins."""
+        per_epoch, firsts, _ = self._epochs
+        epoch = self.epoch(t, xp)
+        if len(per_epoch) == 1:
+            return epoch * per_epoch[0]
+        part = xp.count(epoch, firsts[1:])
+        return xp.pick(part, self._starts) + (epoch - xp.pick(part, firsts)) * xp.pick(part, per_epoch)
+
+    # -- steps and batches --------------------------------------------------------------------------------------
+
+    @cached_property
+    def _updates(self) -> list[int]:
+        """The batches at which updates happen, where accumulation is a schedule."""
+        accumulate = self.run.accumulate
+        assert isinstance(accumulate, Schedule)
+        if self.total == math.inf:
+            raise InputError("an accumulation that is a schedule needs the run's length: give --epochs")
+        count = accumulate.bind(Frame(self, span=self.total)).value
+        updates, last = [], -1
+        for batch in range(int(self.total)):
+            if batch - last >= max(1, round(count(float(batch), Scalar))):
+                updates.append(batch)
+                last = batch
+        return updates
+
+    def _part_at(self, index: int, count: str) -> tuple[Part, int, int]:
+        """Return the part in which a step or batch lies, and the steps and batches before that part."""
+        steps = batches = 0
+        for part in self.parts[:-1]:
+            more_steps, more_batches = int(part.epochs * (part.steps or 0)), int(part.epochs * (part.batches or 0))
+            if index < (steps + more_steps if count == "steps" else batches + more_batches):
+                return part, steps, batches
+            steps, batches = steps + more_steps, batches + more_batches
+        return self.parts[-1], steps, batches
+
+    def _last_batch(self, step: int) -> int:
+        """Return the batch at which an update happens."""
+        part, steps, batches = self._part_at(step, "steps")
+        assert isinstance(part.accumulate, int)
+        if part.steps is None or part.batches is None:
+            return (step + 1) * part.accumulate - 1
+        epoch, index = divmod(step - steps, part.steps)
+        return batches + epoch * part.batches + min((index + 1) * part.accumulate, part.batches) - 1
+
+    def batch_of_step(self, step: int) -> int:
+        """Return the batch at which update number `step` happens, both from 0."""
+        if not self._carried:
+            return self._last_batch(step)
+        if step < len(self._updates):
+            return self._updates[step]
+        return int(self.total) + step - len(self._updates)
+
+    def step_of_batch(self, batch: int) -> int:
+        """Return the number of the update that a batch belongs to, both from 0."""
+        if self._carried:
+            return bisect_left(self._updates, batch)
+        part, steps, batches = self._part_at(batch, "batches")
+        assert isinstance(part.accumulate, int)
+        if part.steps is None or part.batches is None:
+            return batch // part.accumulate
+        epoch, index = divmod(batch - batches, part.batches)
+        return steps + epoch * part.steps + index // part.accumulate

@@ -1,0 +1,108 @@
+"""A curve term by term: how a shape's formula is built up, each term in a panel of its own.
+
+The cosine goes as the tutorials dissect it: cos, 1 + cos, halved, scaled, shifted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..arrays import Scalar
+from ..errors import InputError
+from ..plan import Plan
+from ..schedule import Frame, Schedule
+from ..shapes import Ramp, cosine
+from .figure import COLOURS, new_figure, save, style
+
+_POINTS = 201
+
+
+class Stage(NamedTuple):
+    """A term of a formula: what it is, and its value at u, the part of the way that is done."""
+
+    label: str
+    value: Callable[[float], float]
+
+
+def stages(shape: Ramp, frame: Frame) -> list[Stage]:
+    """Return the terms of a shape in the order in which its formula is built, for levels bound in a frame.
+
+    Example:
+        >>> from etude import Run, cosine
+        >>> [stage.label for stage in stages(cosine(1, 0.2), Frame(Run(steps=100).clock()))]
+        ['cos(πt/n)', '1 + cos(πt/n)', '(1 + cos(πt/n)) / 2', '× (1 − 0.2)', '+ 0.2']
+    """
+    start, end = frame.level(shape.start), frame.level(shape.end)
+    if isinstance(shape, cosine):
+        first = [
+            Stage("cos(πt/n)", lambda u: math.cos(math.pi * u)),
+            Stage("1 + cos(πt/n)", lambda u: 1 + math.cos(math.pi * u)),
+            Stage("(1 + cos(πt/n)) / 2", lambda u: shape.rest(u, 1 - u, Scalar)),
+        ]
+    else:
+        first = [Stage(f"{type(shape).__name__}, from 1 to 0", lambda u: type(shape).rest(shape, u, 1 - u, Scalar))]
+    scaled = Stage(f"× ({start:g} − {end:g})", lambda u: (start - end) * shape.rest(u, 1 - u, Scalar))
+    shifted = Stage(f"+ {end:g}", lambda u: shape.between(start, end)(u, 1 - u, Scalar))
+    return [*first, scaled, shifted]
+
+
+def draw_stages(plan: Plan, path: Path) -> None:
+    """Draw the learning rate's main shape term by term, and last the values in force.
+
+    Args:
+        plan: The plan; the longest shape with `rest` in the first group's schedule is taken.
+        path: Where to, by its ending: .png or .svg.
+    Raises:
+        InputError: the schedule holds no shape that is built of terms.
+    """
+    group = plan.groups[0]
+    schedule = plan.recipe.schedule("lr", group)
+    shape = _last_shape(schedule) if schedule else None
+    if shape is None:
+        raise InputError(f"--stages needs a shape such as cosine(1, 0) in the learning rate, got {schedule!r}")
+    total = plan.end()
+    base = plan.recipe.base("lr", group) or 0.0
+    frame = Frame(plan.clock, 0.0, plan.clock.total)
+    span = frame.span if shape.over is None else frame.ticks(shape.over, "over")
+    unit, per_unit = _unit(plan)
+    terms = stages(shape, frame)
+    figure, axes = new_figure(len(terms) + 1, 1)
+    panels = [row[0] for row in axes]
+    parts = [index / (_POINTS - 1) for index in range(_POINTS)]
+    for number, (panel, term) in enumerate(zip(panels, terms, strict=False)):
+        panel.plot([part * span / per_unit for part in parts], [term.value(part) for part in parts], color=COLOURS[0])
+        style(panel, "factor")
+        panel.set_title(f"{number + 1}.  {term.label}", loc="left", fontsize=10)
+    steps = range(0, total, max(1, total // 4000))
+    rates = [plan.row(plan.tick(step))["lr"][0] for step in steps]
+    panels[-1].plot([plan.tick(step) / per_unit for step in steps], rates, color=COLOURS[1])
+    style(panels[-1], "learning rate")
+    panels[-1].set_title(
+        f"{len(terms) + 1}.  in force for group {group}: base value {base:g}, {plan.recipe.name}", loc="left", fontsize=10
+    )
+    panels[-1].set_xlabel(f"t ({unit}); n = {span / per_unit:g}")
+    save(figure, path)
+
+
+def _unit(plan: Plan) -> tuple[str, float]:
+    """Return what the time axis counts: epochs where the run knows them, else ticks."""
+    parts = plan.run.parts()
+    per_epoch = parts[0].steps if plan.recipe.clock == "step" else parts[0].batches
+    return ("epochs", float(per_epoch)) if len(parts) == 1 and per_epoch else (f"{plan.recipe.clock}s", 1.0)
+
+
+def _last_shape(schedule: Schedule) -> Ramp | None:
+    """Return the last shape inside a schedule: in a chain, what the warmup leads to."""
+    if isinstance(schedule, Ramp):
+        return schedule
+    found = None
+    for field in fields(schedule):  # type: ignore[arg-type]  # every family is a dataclass
+        inner: Any = getattr(schedule, field.name)
+        for one in inner if isinstance(inner, tuple) else (inner,):
+            if isinstance(one, Schedule):
+                found = _last_shape(one) or found
+    return found
