@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .errors import InputError
     from .groups import Group
     from .laws import *
+    from .phases import *
     from .plan import Plan
     from .recipe import Optimizer, Recipe, Training
     from .run import Run, Stage

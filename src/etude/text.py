@@ -13,7 +13,8 @@ from typing import Any
 
 import etude.compose
 import etude.laws
-import etude.shapes  # noqa: F401  # importing the three fills the registry
+import etude.phases
+import etude.shapes  # noqa: F401  # importing the four fills the registry
 
 from .errors import InputError, did_you_mean
 from .expression import parse_tree

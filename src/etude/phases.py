@@ -1,0 +1,192 @@
+"""Phases and cycles: one schedule after another, each on a clock of its own."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+from .arrays import Value
+from .errors import InputError
+from .schedule import Curve, Frame, Schedule, Schedules, Span, families, family
+
+
+def chain(*phases: Schedule) -> Schedule:
+    """One schedule after the other, each on a clock of its own; the last fills what is left of the run.
+
+    value(t) = phase_i(t - start_i) for start_i <= t < start_i + length_i
+
+    Args:
+        phases: Schedules; each but the last must have a length of its own (`over=`, or `phase(s, over=...)`).
+            A phase whose length comes out as nothing vanishes.
+    Returns:
+        The schedule; a chain of one is that one, a chain in a chain is unrolled.
+    Raises:
+        InputError: there is no phase, or (once the run is known) a phase before the last has no length.
+
+    Example:
+        >>> chain(linear(0, 1, over="3 epochs"), cosine(1, 0.01))
+        chain(linear(0, 1, over="3 epochs"), cosine(1, 0.01))
+
+    Source: optax join_schedules, torch SequentialLR (whose nesting changes the curve; ours can't).
+    """
+    flat = tuple(inner for item in phases for inner in (item.phases if isinstance(item, Chain) else (item,)))
+    return flat[0] if len(flat) == 1 and isinstance(flat[0], Schedule) else Chain(flat)
+
+
+families["chain"] = chain
+
+
+@family
+class Chain(Schedule):
+    """What `chain` makes of two phases or more."""
+
+    phases: Schedules
+
+    def bind(self, frame: Frame) -> Curve:
+        start, end = frame.origin, frame.origin + frame.span
+        edges: list[float] = []
+        curves: list[Curve] = []
+        for index, item in enumerate(self.phases):
+            last = index == len(self.phases) - 1
+            here = frame.at(start, max(end - start, 0.0))
+            length = item.length(here)
+            if length is None:
+                if not last:
+                    raise InputError(
+                        f"chain: phase {index + 1} of {len(self.phases)}, {item!r}, has no length of its own; "
+                        "give it over='...' or wrap it in phase(..., over='...')"
+                    )
+                length = here.span
+            if length <= 0 and (curves or not last):
+                continue
+            if curves:
+                edges.append(start)
+            curves.append(item.bind(frame.at(start, length)))
+            start += length
+        functions = [curve.value for curve in curves]
+        knots = tuple(knot for curve in curves for knot in curve.knots)
+        if len(curves) == 1:
+            return Curve(functions[0], knots)
+        return Curve(lambda t, xp: xp.select(t, edges, functions), knots)
+
+    def length(self, frame: Frame) -> float | None:
+        total = 0.0
+        for item in self.phases:
+            length = item.length(frame.at(frame.origin + total, max(frame.span - total, 0.0)))
+            if length is None:
+                return None
+            total += length
+        return total
+
+    def __repr__(self) -> str:
+        return f"chain({', '.join(map(repr, self.phases))})"
+
+
+@family
+class repeat(Schedule):
+    """Cycles of one schedule, each on a clock of its own; after the last, its last value is held.
+
+    value(t) = shrink^c schedule(t - start_c), start_0 = 0, start_(c+1) = start_c + every grow^c
+
+    Args:
+        schedule: What a cycle holds; without a length of its own it fills the cycle.
+        every: Length of the first cycle.
+        grow: Factor of the cycle's length from one to the next, above 0.
+        shrink: Factor of the values from one to the next.
+        times: How many cycles; without it, as many as the run holds.
+    Raises:
+        InputError: `grow` is not above 0, or `every` is no length.
+
+    Example:
+        >>> repeat(cosine(1, 0), every="10 epochs", grow=2, shrink=0.5)
+        repeat(cosine(1, 0), every="10 epochs", grow=2, shrink=0.5)
+
+    Source: SGDR (arXiv 1608.03983), torch CosineAnnealingWarmRestarts (T_mult = grow); CyclicLR's triangular2 is
+    shrink=0.5.
+    """
+
+    schedule: Schedule
+    every: Span
+    grow: float = 1.0
+    shrink: float = 1.0
+    times: int | None = None
+
+    def check(self) -> None:
+        if self.grow <= 0:
+            raise InputError(f"repeat: grow must be above 0, got {self.grow:g}")
+
+    def bind(self, frame: Frame) -> Curve:
+        n = frame.ticks(self.every, "repeat: every")
+        if n <= 0:
+            raise InputError(f"repeat: every must be longer than nothing, got {self.every!r} = 0 ticks in this run")
+        starts, lengths = self._cycles(frame, n)
+        if not starts:
+            return self._endless(frame, n)
+        curves = [self.schedule.bind(frame.at(start, length)) for start, length in zip(starts, lengths, strict=True)]
+        cycles = [_times(curve.value, self.shrink**index) for index, curve in enumerate(curves)]
+        edges, end = starts[1:], starts[-1] + lengths[-1]
+        knots = tuple((start, f"cycle {index + 1} begins") for index, start in enumerate(starts))
+        return Curve(lambda t, xp: xp.select(xp.minimum(t, end), edges, cycles), knots)
+
+    def _cycles(self, frame: Frame, n: float) -> tuple[list[float], list[float]]:
+        """Return starts and lengths of the cycles; none where they are too many to list, and equal."""
+        end = min(frame.origin + frame.span, frame.clock.total)
+        starts: list[float] = []
+        lengths: list[float] = []
+        start, length = frame.origin, n
+        while start < end and len(starts) < (self.times or math.inf) and length >= 1e-6:
+            if len(starts) == _LISTED:
+                if self.grow == 1:
+                    return [], []
+                raise InputError(f"{self!r} would hold more than {_LISTED} cycles in this run")
+            starts.append(start)
+            # each cycle is measured where it begins: epochs may be longer in a later stage of the run
+            length = frame.at(start, math.inf).ticks(self.every, "repeat: every") * self.grow ** len(lengths)
+            lengths.append(length)
+            start += length
+        return (starts, lengths) if starts else ([frame.origin], [n])
+
+    def _endless(self, frame: Frame, n: float) -> Curve:
+        """Equal cycles beyond listing: one curve, read at the remainder of the time."""
+        cycle, origin, last = self.schedule.bind(frame.at(frame.origin, n)).value, frame.origin, (self.times or math.inf) - 1
+        shrink = self.shrink
+
+        def curve(t: Value, xp: Any) -> Value:
+            count = xp.minimum(xp.floor(xp.maximum(t - origin, 0.0) / n), last)
+            return cycle(t - count * n, xp) * shrink**count
+
+        return Curve(curve, ((origin, f"{self!r} begins"),))
+
+    def length(self, frame: Frame) -> float | None:
+        if self.times is None:
+            return None
+        n = frame.ticks(self.every, "repeat: every")
+        return float(sum(n * self.grow**index for index in range(self.times)))
+
+
+_LISTED = 10_000
+
+
+def _times(function: Any, factor: float) -> Any:
+    return function if factor == 1 else lambda t, xp: function(t, xp) * factor
+
+
+@family
+class phase(Schedule):
+    """Any schedule with a length, so that others may follow it in a chain.
+
+    Args:
+        schedule: What the phase holds.
+        over: Its length.
+
+    Example:
+        >>> chain(phase(steps(0.1, every="10 epochs"), over="50 epochs"), constant(0.001))
+        chain(phase(steps(0.1, every="10 epochs"), over="50 epochs"), constant(0.001))
+    """
+
+    schedule: Schedule
+    over: Span
+    positional: ClassVar[int] = 1
+
+    def bind(self, frame: Frame) -> Curve:
+        return self.schedule.bind(frame.at(frame.origin, frame.ticks(self.over, "phase: over")))
