@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import io
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,10 @@ from .errors import InputError, did_you_mean
 from .recipe import VERSION, Recipe
 from .text import parse
 
-_LONGEST = 256 * 1024  # characters; the shipped recipes have two thousand
-_MOST = 20_000  # values, aliases written out
+# The shipped recipes have two thousand characters; these bounds keep any file within a second.
+_LONGEST = 64 * 1024  # characters
+_MOST = 4_000  # values, aliases written out
+_DEEPEST = 20
 _KEYS = ("etude", "name", "optimizer", "groups", "schedules", "clock", "run", "train")
 
 
@@ -62,10 +66,27 @@ def read_file(path: Path) -> Recipe:
     return loads(text, str(path))
 
 
+@functools.cache
+def _representer() -> Any:
+    from ruamel.yaml.representer import RoundTripRepresenter
+    from ruamel.yaml.scalarfloat import ScalarFloat
+
+    class Exact(RoundTripRepresenter):
+        """Writes a number as it stood in the file, unless that loses its last digit, as ruamel's own form may."""
+
+        def represent_exactly(self, data: Any) -> Any:
+            node = self.represent_scalar_float(data)
+            return node if float(node.value) == data else self.represent_float(float(data))
+
+    Exact.add_representer(ScalarFloat, Exact.represent_exactly)
+    return Exact
+
+
 def _yaml() -> Any:
     from ruamel.yaml import YAML
 
     yaml = YAML()
+    yaml.Representer = _representer()
     yaml.width = 1_000  # a schedule stays on its line
     yaml.preserve_quotes = True
     return yaml
@@ -74,8 +95,11 @@ def _yaml() -> Any:
 def _document(text: str, where: str) -> Any:
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-    if len(text) > _LONGEST:
-        raise InputError(f"{where} is no recipe: longer than {_LONGEST} characters")
+    if len(text) > _LONGEST or sum(map(text.count, "\n,[{")) > _MOST:
+        raise InputError(f"{where} is no recipe: longer than {_LONGEST} characters or {_MOST} lines and values")
+    depths = itertools.accumulate(1 if letter in "[{" else -1 for letter in text if letter in "[]{}")
+    if max(depths, default=0) > _DEEPEST:
+        raise InputError(f"{where} is no recipe: brackets are nested deeper than {_DEEPEST}")
     try:
         document = _yaml().load(text)
     except MarkedYAMLError as error:
@@ -95,7 +119,7 @@ def _document(text: str, where: str) -> Any:
 def _plain(node: Any, where: str, left: list[int], depth: int) -> Any:
     """Return the document as plain data, refusing what only a crafted file holds: tags, cycles, alias bombs."""
     left[0] -= 1
-    if left[0] < 0 or depth > 20:
+    if left[0] < 0 or depth > _DEEPEST:
         raise InputError(f"{where} is no recipe: it holds more than {_MOST} values or is nested too deeply")
     if isinstance(node, dict):
         for key in node:
@@ -118,7 +142,7 @@ def _validated(plain: dict[str, Any], document: Any, where: str, text: str) -> R
         plain["name"] = str(name)
     try:
         # JSON is where pydantic's strict mode takes a list for a tuple and nothing for anything else
-        recipe = pydantic.TypeAdapter(Recipe).validate_json(json.dumps(plain), strict=True)
+        recipe: Recipe = _adapter().validate_json(json.dumps(plain), strict=True)
     except pydantic.ValidationError as error:
         raise InputError("\n".join(_lines(error.errors(include_url=False), plain, document, where))) from None
     except (ValueError, RecursionError) as error:
@@ -127,17 +151,24 @@ def _validated(plain: dict[str, Any], document: Any, where: str, text: str) -> R
     return recipe
 
 
+@functools.cache
+def _adapter() -> Any:
+    import pydantic
+
+    return pydantic.TypeAdapter(Recipe)
+
+
 def _lines(errors: list[Any], plain: Any, document: Any, where: str) -> list[str]:
     """Return a line for each place that pydantic complains about; of a union's complaints the most telling one."""
-    best: dict[tuple[Any, ...], tuple[int, str]] = {}
+    best: dict[tuple[Any, ...], tuple[int, tuple[int, int], str]] = {}
     for error in errors:
         path, rest = _path(error["loc"], plain)
         rank, problem = _problem(error, path, rest)
         line, column = _place(document, path)
         text = f"{where}:{line}:{column}: {problem}"
         if path not in best or rank > best[path][0]:
-            best[path] = rank, text
-    return [text for _, text in best.values()]
+            best[path] = rank, (line, column), text
+    return [text for _, _, text in sorted(best.values(), key=lambda found: found[1])]
 
 
 def _problem(error: Any, path: tuple[Any, ...], missing: str) -> tuple[int, str]:

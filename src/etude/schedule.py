@@ -307,8 +307,8 @@ class Product(Schedule):
             )
 
     def bind(self, frame: Frame) -> Curve:
-        carrier = next((factor for factor in self.factors if factor.absolute), self.factors[0])
-        curves = [factor.bind(frame if factor is carrier else frame.unit()) for factor in self.factors]
+        carrier = next((index for index, factor in enumerate(self.factors) if factor.absolute), 0)
+        curves = [factor.bind(frame if index == carrier else frame.unit()) for index, factor in enumerate(self.factors)]
         return _fold(curves, lambda a, b: a * b)
 
     def length(self, frame: Frame) -> float | None:

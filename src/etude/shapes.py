@@ -57,19 +57,21 @@ class Ramp(Schedule):
     def between(self, start: float, end: float) -> Any:
         """Return the value as a function of (u, v, xp) for two bound levels."""
         if abs(start) > abs(end):
-            way, rest = _way(end, start), self.rest
-            return lambda u, v, xp: end + way * rest(u, v, xp)
-        way, done = _way(start, end), self.done
-        return lambda u, v, xp: start + way * done(u, v, xp)
+            return _from(end, start, lambda u, v, xp: self.rest(u, v, xp))
+        return _from(start, end, lambda u, v, xp: self.done(u, v, xp))
 
 
-def _way(low: float, high: float) -> float:
-    """Return high - low, moved by one ulp where that alone makes low + way == high."""
+def _from(low: float, high: float, part: Any) -> Any:
+    """Return low + (high - low) * part, which is low at part 0 and high at part 1, both to the last bit."""
     way = high - low
-    for candidate in (way, math.nextafter(way, math.inf), math.nextafter(way, -math.inf)):
-        if low + candidate == high:
-            return candidate
-    return way
+    if low + way == high:
+        return lambda u, v, xp: low + way * part(u, v, xp)
+    # no float added to low gives high: take the next larger way, and stop at high
+    if way > 0:
+        way = math.nextafter(way, math.inf)
+        return lambda u, v, xp: xp.minimum(low + way * part(u, v, xp), high)
+    way = math.nextafter(way, -math.inf)
+    return lambda u, v, xp: xp.maximum(low + way * part(u, v, xp), high)
 
 
 @family
@@ -134,7 +136,7 @@ class cosine(Ramp):
 class exponential(Ramp):
     """A constant ratio from each tick to the next.
 
-    value = start^v * end^u
+    value = start^v end^u = end (start / end)^v
 
     Args:
         start: Level at the first tick, above 0.
@@ -161,9 +163,15 @@ class exponential(Ramp):
                 raise InputError(f"exponential: {name} must be above 0, got {level!r}; no ratio leads to or from 0")
 
     def between(self, start: float, end: float) -> Any:
-        if start <= 0 or end <= 0:  # a base value of 0 makes them so
-            return linear(0, 0).between(0.0, 0.0)
-        return lambda u, v, xp: start**v * end**u
+        low, high = sorted((start, end))
+        if low <= 0:  # a base value of 0 makes it so
+            return lambda u, v, xp: xp.full(u, 0.0)
+        ratio = high / low
+        if low * ratio < high:
+            ratio = math.nextafter(ratio, math.inf)
+        if start > end:
+            return lambda u, v, xp: xp.minimum(low * ratio**v, high)
+        return lambda u, v, xp: xp.minimum(low * ratio**u, high)
 
 
 @family
@@ -290,6 +298,8 @@ class sigmoid(Ramp):
         >>> sigmoid(1, 0, low=-14, high=6)
         sigmoid(1, 0, low=-14, high=6)
 
+    Accurate to 1e-15 times the larger of |low|/4, |high|/4 and 1: x itself is rounded.
+
     Source: timm TanhLRScheduler, whose (lb, ub) are half of (low, high): 1 - tanh(x) = 2 s(-2x). timm's curve misses its
     levels by s(2 lb) and s(-2 ub); ours meets them, so the same curve is written with those levels.
     """
@@ -304,16 +314,16 @@ class sigmoid(Ramp):
         if not -300 <= self.low < self.high <= 300:
             raise InputError(f"sigmoid: must have -300 <= low < high <= 300, got low={self.low:g}, high={self.high:g}")
 
-    def _part(self, w: Value, pivot: float, x: Value, xp: Any) -> Value:
-        # s(a) - s(b) = sinh((a-b)/2) / (2 cosh(a/2) cosh(b/2)): no difference of nearly equal numbers
+    def _part(self, part: Value, low: float, x: Value, xp: Any) -> Value:
+        # s(h) - s(x) = (1 - exp(x - h)) / (1 + exp(x)) / (1 + exp(-h)): no difference of nearly equal numbers
         width = self.high - self.low
-        return xp.sinh(width * w / 2) * (math.cosh(pivot / 2) / math.sinh(width / 2)) / xp.cosh(x / 2)
+        return xp.expm1(-width * part) / math.expm1(-width) * ((1 + math.exp(low)) / (1 + xp.exp(x)))
 
     def rest(self, u: Value, v: Value, xp: Any) -> Value:
         return self._part(v, self.low, self.low * v + self.high * u, xp)
 
     def done(self, u: Value, v: Value, xp: Any) -> Value:
-        return self._part(u, self.high, self.low * v + self.high * u, xp)
+        return self._part(u, -self.high, -(self.low * v + self.high * u), xp)
 
 
 @family
@@ -361,6 +371,6 @@ def _above_zero(schedule: Any, name: str) -> None:
 
 
 def _complement(u: Value, v: Value, exponent: float, xp: Any) -> Value:
-    """Return 1 - v^exponent, accurate as u = 1 - v vanishes; 1 at v = 0, where the logarithm has no value."""
-    inside = xp.where(v > 0, u, 0.5)
-    return xp.where(v > 0, -xp.expm1(exponent * xp.log1p(-inside)), 1.0)
+    """Return 1 - v^exponent, accurate as u = 1 - v vanishes and as v does; 1 at v = 0, where the logarithm has no value."""
+    logarithm = xp.where(v < 0.5, xp.log(xp.maximum(v, 1e-300)), xp.log1p(-xp.minimum(u, 0.5)))
+    return xp.where(v > 0, -xp.expm1(exponent * logarithm), 1.0)

@@ -1,0 +1,151 @@
+"""Facts of a run, their arithmetic, and the clock: epochs, stages, accumulation."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import etude
+from etude import InputError, Run, Stage
+
+RECORDED = Path(__file__).parents[2] / "shared" / "golden"
+
+
+def test_the_arithmetic_is_shown_with_its_floors_and_ceils():
+    run = Run(epochs=10, samples=605, batch_size=20, accumulate=4)
+    assert run.arithmetic() == [
+        "605 samples / 20 a batch = 31 batches an epoch (ceil of 30.25; with drop_last 30)",
+        "31 batches / 4 a step = 8 steps an epoch (ceil of 7.75: the last step of an epoch holds 3; floor would drop it)",
+        "10 epochs x 8 steps = 80 steps",
+    ]
+    assert Run(epochs=1, samples=605, batch_size=20, drop_last=True).arithmetic()[0] == (
+        "605 samples / 20 a batch = 30 batches an epoch (floor of 30.25; without drop_last 31)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "total"),
+    [
+        ({"epochs": 100, "samples": 600, "batch_size": 20}, 3000),
+        ({"epochs": 3, "samples": 117_266, "batch_size": 16}, 3 * 7330),
+        ({"epochs": 3, "samples": 117_266, "batch_size": 16, "drop_last": True}, 3 * 7329),
+        ({"epochs": 1, "samples": 10, "batch_size": 4, "devices": 2}, 3),  # 5 samples a device in batches of 2
+        ({"epochs": 1, "samples": 9, "batch_size": 4, "devices": 2, "drop_last": True}, 2),
+        ({"steps": 7}, 7),
+        ({"epochs": 2, "steps_per_epoch": 5}, 10),
+        ({"epochs": 0.5, "steps_per_epoch": 10}, 5),
+        ({"steps": 30, "epochs": 3}, 30),
+        ({"stages": [Stage(epochs=2, batch_size=40), Stage(epochs=3)], "samples": 605, "batch_size": 20}, 32 + 93),
+    ],
+)
+def test_total_steps(facts, total):
+    assert Run(**facts).clock().total == total
+
+
+@given(st.integers(1, 60), st.integers(1, 9), st.integers(1, 5))
+def test_every_batch_belongs_to_the_step_it_ends_in(batches, accumulate, epochs):
+    run = Run(epochs=epochs, samples=batches, batch_size=1, accumulate=accumulate)
+    clock = run.clock()
+    ends = [clock.batch_of_step(step) for step in range(int(clock.total))]
+    assert ends[-1] == batches * epochs - 1
+    assert ends == sorted(set(ends))
+    for batch in range(batches * epochs):
+        step = clock.step_of_batch(batch)
+        assert (ends[step - 1] if step else -1) < batch <= ends[step]
+    for epoch in range(epochs):
+        assert (epoch + 1) * batches - 1 in ends  # no step reaches over an epoch's end
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 30)), min_size=1, max_size=4))
+def test_epochs_of_stages_follow_each_other(stages):
+    run = Run(samples=30, stages=[Stage(epochs=epochs, batch_size=size) for epochs, size in stages])
+    clock = run.clock()
+    starts, tick, number = [], 0, 0
+    for epochs, size in stages:
+        for _ in range(epochs):
+            starts.append(tick)
+            tick += -(-30 // size)
+    for number, start in enumerate(starts):
+        assert clock.epoch(float(start)) == number
+        assert clock.epoch_start(float(start)) == start
+        assert clock.ticks(number, "epochs", 0.0) == pytest.approx(start)
+    assert clock.total == tick
+    assert clock.epoch(float(tick + 5)) == number  # past the end it is still the last
+
+
+def test_accumulation_as_a_schedule_carries_over_the_epochs_end():
+    run = Run(epochs=3, samples=605, batch_size=20, accumulate=etude.rounded(etude.linear(1, 4, over="40 batches")))
+    clock = run.clock("batch")
+    assert clock.total == 93
+    assert [clock.batch_of_step(step) for step in range(12)] == [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16]
+    assert clock.batch_of_step(int(clock.total_steps) - 1) == 92
+    with pytest.raises(InputError, match="counted by batch: the recipe needs `clock: batch`"):
+        run.clock()
+
+
+@pytest.mark.skipif(not RECORDED.exists(), reason="recorded traces of the real YOLOv5 are not beside this checkout")
+def test_accumulation_is_yolov5s():
+    with gzip.open(RECORDED / "yolo.jsonl.gz", "rt") as file:
+        records = (json.loads(line) for line in file)
+        record = next(one for one in records if one["id"] == "yolov5|Objects365|SGD|linear|bs16|nb500|ep3")
+    warmup = etude.parse(f'rounded(linear(1, {64 / 16}, over="{record["settings"]["nw"]} batches"))')
+    clock = Run(epochs=3, samples=500 * 16, batch_size=16, accumulate=warmup).clock("batch")
+    fired = [batch for batch, steps in enumerate(record["optimizer_steps"]) if steps]
+    assert [clock.batch_of_step(step) for step in range(int(clock.total_steps))] == fired
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ({"epochs": 0}, "epochs must be a number above 0, got 0"),
+        ({"steps": -1}, "steps must be a whole number above 0, got -1"),
+        ({"samples": 2.5}, "samples must be a whole number above 0, got 2.5"),
+        ({"batch_size": True}, "batch_size must be a whole number above 0, got True"),
+        ({"batch_size": 5, "devices": 2}, "batch_size must be a multiple of devices, got 5 over 2"),
+        ({"samples": 3, "batch_size": 5, "drop_last": True}, "drop_last leaves nothing of 3 samples in batches of 5"),
+        ({"stages": [Stage(epochs=1)], "epochs": 3}, "stages already say how long the run is"),
+    ],
+)
+def test_refused_facts(facts, message):
+    with pytest.raises(InputError, match=message):
+        Run(**facts)
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ({"epochs": 3}, "3 epochs need steps per epoch: give --steps-per-epoch, or --samples and --batch-size"),
+        ({"epochs": 2.5, "steps_per_epoch": 3}, "2.5 epochs of 3 steps are no whole number of steps: give --steps"),
+        ({"steps": 31, "epochs": 3}, "31 steps are no whole number in each of 3 epochs"),
+        ({"steps": 31, "epochs": 3, "steps_per_epoch": 10}, "steps contradicts epochs: got 31 steps, but 3 epochs of 10"),
+    ],
+)
+def test_facts_that_do_not_make_a_length(facts, message):
+    with pytest.raises(InputError, match=message):
+        Run(**facts).clock()
+
+
+@pytest.mark.parametrize(
+    ("length", "message"),
+    [
+        ("3 epochs", "a length in epochs needs steps per epoch: give --steps-per-epoch, or --samples and --batch-size"),
+        ("60 samples", "a length in samples needs samples per step: give --batch-size"),
+        ("60 tokens", "a length in tokens needs tokens per step: give --batch-size, and tokens_per_sample"),
+    ],
+)
+def test_a_missing_fact_is_asked_for_by_its_flag(length, message):
+    with pytest.raises(InputError, match=message):
+        etude.read(f"linear(0, 1, over='{length}')").plan(Run(steps=10))
+
+
+def test_override_replaces_what_would_contradict():
+    run = Run(epochs=10, samples=600, batch_size=20)
+    assert run.override(steps=50).clock().total == 50
+    assert run.override(epochs=2).clock().total == 60
+    assert run.override().clock().total == 300
+    assert Run(epochs=2, steps_per_epoch=5).override(samples=100, batch_size=10).clock().total == 20
