@@ -1,0 +1,323 @@
+"""The driver writes the plan, bit for bit, whatever the loop around it does."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+import etude
+from etude import Group, InputError, Optimizer, Recipe, Run
+from etude.driver import EtudeWarning
+from etude.plan import BLOCK
+from tests.strategies import runs, schedules
+
+YOLO = etude.read("yolov5").override(epochs=40, samples=60)  # 3 batches an epoch, 120 steps
+
+
+def model():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 2))
+
+
+def made(recipe, plan=None):
+    net = model()
+    optimizer = etude.torch.build(net, recipe)
+    return net, optimizer, etude.torch.drive(optimizer, plan or recipe.plan())
+
+
+def update(net, optimizer, step):
+    """One real update, its data a function of the step."""
+    optimizer.zero_grad()
+    data = torch.randn(4, 1, 4, 4, generator=torch.Generator().manual_seed(step))
+    net(data).square().mean().backward()
+    optimizer.step()
+
+
+def applied(optimizer):
+    """The values that the groups hold."""
+    return [
+        [group["lr"], group["betas"][0] if "betas" in group else group["momentum"], group["weight_decay"]]
+        for group in optimizer.param_groups
+    ]
+
+
+def planned(plan, start=0, stop=None):
+    table = plan.table(start, stop)
+    return np.stack([table[name] for name in ("lr", "momentum", "weight_decay")], axis=2)
+
+
+@pytest.mark.parametrize("name", ["yolov5", "warmup-cosine", "one-cycle", "wsd"])
+def test_what_is_written_is_the_table(name):
+    recipe = etude.read(name).override(epochs=40, samples=60)
+    net, optimizer, driver = made(recipe)
+    rows = []
+    for step in range(120):
+        update(net, optimizer, step)
+        driver.step()
+        rows.append(applied(optimizer))
+    assert (np.array(rows) == planned(driver.plan)).all()
+    assert driver.updates == [120]
+
+
+@given(schedules, runs, st.data())
+def test_from_any_start_it_is_the_table(schedule, run, data):
+    recipe = Recipe(optimizer=Optimizer(name="SGD", lr=0.1), schedules={"lr": schedule})
+    try:
+        plan = recipe.plan(run)
+        table = plan.table()["lr"]
+        optimizer = etude.torch.build(nn.Linear(1, 1), recipe)
+        driver = etude.torch.drive(optimizer, plan)
+    except InputError:
+        return  # no plan in this run, or a negative rate that torch refuses
+    start = data.draw(st.integers(0, plan.end() - 1))
+    driver.load_state_dict({**driver.state_dict(), "updates": [start]})
+    for step in range(start, min(plan.end(), start + 30)):
+        optimizer.step()
+        assert optimizer.param_groups[0]["lr"] == table[step, 0]
+        assert type(optimizer.param_groups[0]["lr"]) is float
+
+
+def test_across_blocks():
+    recipe = etude.read("cosine(1, 0)").override(steps=BLOCK + 10)
+    optimizer = etude.torch.build(nn.Linear(1, 1), recipe)
+    driver = etude.torch.drive(optimizer, recipe.plan())
+    driver.load_state_dict({**driver.state_dict(), "updates": [BLOCK - 5]})
+    for step in range(BLOCK - 5, BLOCK + 10):
+        optimizer.step()
+        assert optimizer.param_groups[0]["lr"] == driver.plan.table(step, step + 1)["lr"][0, 0]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted():
+    """Weights and optimizer state after every step of a run that never stops."""
+    net, optimizer, driver = made(YOLO)
+    states = []
+    for step in range(25):
+        states.append(copy.deepcopy((net.state_dict(), optimizer.state_dict(), driver.state_dict())))
+        update(net, optimizer, step)
+    return states, net.state_dict()
+
+
+@pytest.mark.parametrize("order", ["optimizer first", "driver first", "driver made last"])
+@pytest.mark.parametrize("step", [0, 1, 2, 3, 11, 24])
+def test_resume_at_any_step_in_any_order_is_the_run_that_never_stopped(uninterrupted, step, order):
+    states, final = uninterrupted
+    saved = io.BytesIO()
+    torch.save(states[step], saved)
+    saved.seek(0)
+    weights, optimizer_state, driver_state = torch.load(saved, weights_only=True)
+    net = model()
+    optimizer = etude.torch.build(net, YOLO)
+    if order == "driver made last":
+        optimizer.load_state_dict(optimizer_state)
+    driver = etude.torch.drive(optimizer, YOLO.plan())
+    if order == "optimizer first":
+        optimizer.load_state_dict(optimizer_state)
+    driver.load_state_dict(driver_state)
+    if order == "driver first":
+        optimizer.load_state_dict(optimizer_state)
+    net.load_state_dict(weights)
+    for later in range(step, 25):
+        update(net, optimizer, later)
+        assert (np.array(applied(optimizer)) == planned(driver.plan, later, later + 1)[0]).all()
+    assert all(torch.equal(net.state_dict()[name], value) for name, value in final.items())
+
+
+def test_the_state_is_counters_and_the_recipe_as_plain_data():
+    _, optimizer, driver = made(YOLO)
+    state = json.loads(json.dumps(driver.state_dict()))
+    assert set(state) == {"etude", "updates", "recipe", "overrides"}
+    driver.load_state_dict(state)
+
+
+def test_a_state_of_another_recipe_is_refused_with_what_differs():
+    state = made(YOLO)[2].state_dict()
+    other = YOLO.override(lr=0.02, epochs=41)
+    with pytest.raises(
+        InputError, match=r"of another recipe \(there -> here\): optimizer.lr: 0.01 -> 0.02; run.epochs: 40 -> 41"
+    ):
+        made(other)[2].load_state_dict(state)
+    for broken in ({}, {"etude": 1}, 3, {"etude": 9, "updates": [0]}):
+        with pytest.raises(InputError, match="not the state of an etude driver"):
+            made(YOLO)[2].load_state_dict(broken)
+
+
+def test_calling_step_often_or_never_or_first_is_one_tick_and_told_once():
+    net, optimizer, driver = made(YOLO)
+    with pytest.warns(EtudeWarning, match="called without an update since its last call") as told:
+        driver.step()  # before the first update
+        for step in range(3):
+            update(net, optimizer, step)
+            for _ in range(4):
+                driver.step()
+            assert (np.array(applied(optimizer)) == planned(driver.plan, step, step + 1)[0]).all()
+    assert len(told) == 1
+    assert driver.updates == [3]
+
+
+def test_an_update_that_amp_skips_is_not_counted():
+    net, optimizer, driver = made(YOLO)
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    finite = [True, False, False, True, True]
+    for step, good in enumerate(finite):
+        optimizer.zero_grad()
+        loss = net(torch.ones(4, 1, 4, 4) * (1.0 if good else float("inf"))).square().mean()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        assert driver.updates == [sum(finite[: step + 1])]
+    assert applied(optimizer)[0][0] == driver.plan.table(2, 3)["lr"][0, 0]
+
+
+def test_a_value_changed_by_hand_is_told_once_and_undone():
+    net, optimizer, driver = made(YOLO)
+    update(net, optimizer, 0)
+    with pytest.warns(EtudeWarning, match=r"lr of group 'bias' was changed from 0.1 to 0.05 .*driver.override\(lr=...\)") as told:
+        for step in (1, 2):
+            optimizer.param_groups[2]["lr"] = 0.05
+            update(net, optimizer, step)
+            assert optimizer.param_groups[2]["lr"] == driver.plan.at(step)["lr"]["bias"]
+    assert len(told) == 1
+
+
+def test_a_value_without_a_schedule_changed_by_hand_is_found_too():
+    net, optimizer, driver = made(YOLO)
+    optimizer.param_groups[1]["weight_decay"] = 0.3
+    with pytest.warns(EtudeWarning, match="weight_decay of group 'weight' was changed from 0.0005 to 0.3"):
+        for step in range(3):
+            update(net, optimizer, step)
+    assert optimizer.param_groups[1]["weight_decay"] == 0.0005
+
+
+def test_an_override_stays_until_it_is_given_back_and_through_a_checkpoint():
+    net, optimizer, driver = made(YOLO)
+    driver.override(lr=0.5, group="bias")
+    update(net, optimizer, 0)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.0, 0.0, 0.5]
+    net, optimizer, again = made(YOLO)
+    again.load_state_dict(driver.state_dict())
+    update(net, optimizer, 1)
+    assert optimizer.param_groups[2]["lr"] == 0.5
+    again.override(lr=None)
+    update(net, optimizer, 2)
+    assert optimizer.param_groups[2]["lr"] == again.plan.at(2)["lr"]["bias"]
+    with pytest.raises(InputError, match="the plan has no 'lrr'; did you mean 'lr'"):
+        driver.override(lrr=1.0)
+    with pytest.raises(InputError, match="the plan has no 'biass'; did you mean 'bias'"):
+        driver.override(lr=1.0, group="biass")
+
+
+def test_a_tensor_rate_is_filled_in_place_and_keeps_its_identity():
+    recipe = etude.read("cosine(1, 0)").override(lr=0.1, steps=10)
+    net = nn.Linear(1, 1)
+    rate = torch.tensor(0.1, dtype=torch.float64)
+    optimizer = torch.optim.SGD([{"params": net.parameters(), "name": "all"}], lr=rate)
+    held = optimizer.param_groups[0]["lr"]
+    driver = etude.torch.drive(optimizer, recipe.plan())
+    for step in range(10):
+        optimizer.step()
+        assert optimizer.param_groups[0]["lr"] is held
+        assert float(held) == driver.plan.table()["lr"][step, 0]
+
+
+def test_groups_that_load_state_dict_replaces_are_found_again():
+    net, optimizer, driver = made(YOLO)
+    other = etude.torch.build(model(), YOLO.override(lr=0.5))
+    update(net, optimizer, 0)
+    optimizer.load_state_dict(other.state_dict())
+    update(net, optimizer, 1)
+    assert (np.array(applied(optimizer)) == planned(driver.plan, 1, 2)[0]).all()
+
+
+def test_groups_are_matched_by_name_never_by_position():
+    net = model()
+    optimizer = etude.torch.build(net, YOLO)
+    optimizer.param_groups.reverse()
+    etude.torch.drive(optimizer, YOLO.plan())
+    assert {group["name"]: group["lr"] for group in optimizer.param_groups} == YOLO.plan().at(0)["lr"]
+    for name, message in (
+        (None, "a parameter group has no name"),
+        ("biases", "the plan has no group 'biases'; did you mean 'bias'"),
+    ):
+        optimizer.param_groups[0]["name"] = name
+        with pytest.raises(InputError, match=message):
+            etude.torch.drive(optimizer, YOLO.plan())
+
+
+def test_a_single_unnamed_group_is_the_plans_only_one():
+    optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=3.0)
+    etude.torch.drive(optimizer, etude.read("linear(1, 0)").override(lr=0.1, steps=4).plan())
+    assert optimizer.param_groups[0]["lr"] == 0.1
+
+
+def test_several_optimizers_under_one_plan_count_for_themselves():
+    recipe = Recipe(
+        optimizer=Optimizer(name="SGD", lr=0.1),
+        groups={"generator": Group(module="generator"), "critic": Group(module="critic", lr=0.2)},
+        schedules={"lr": etude.parse("linear(1, 0)")},
+        run=Run(steps=10),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        generator = etude.torch.build({"generator": nn.Linear(1, 1)}, recipe)
+        critic = etude.torch.build({"critic": nn.Linear(1, 1)}, recipe)
+    driver = etude.torch.drive([generator, critic], recipe.plan())
+    for _ in range(2):
+        for _ in range(3):
+            critic.step()
+        generator.step()
+        driver.step()
+    assert driver.updates == [2, 6]
+    rates = {
+        group["name"]: group["lr"] for optimizer in (generator, critic) for group in optimizer.param_groups if group["params"]
+    }
+    assert rates == {"generator": driver.plan.at(1)["lr"]["generator"], "critic": driver.plan.at(5)["lr"]["critic"]}
+    driver.load_state_dict(driver.state_dict())
+    with pytest.raises(InputError, match="the checkpoint drives 2 optimizers, this driver 1"):
+        etude.torch.drive(critic, recipe.plan()).load_state_dict(driver.state_dict())
+
+
+def test_past_the_end_the_last_values_are_held_and_told_once():
+    recipe = etude.read("linear(1, 0)").override(lr=0.1, steps=3)
+    optimizer = etude.torch.build(nn.Linear(1, 1), recipe)
+    driver = etude.torch.drive(optimizer, recipe.plan())
+    with pytest.warns(EtudeWarning, match="the run is over: the plan has 3 updates, and more are made") as told:
+        for _ in range(6):
+            optimizer.step()
+    assert len(told) == 1
+    assert driver.get_last_lr() == [driver.plan.at(5)["lr"]["all"]]
+
+
+def test_a_second_driver_takes_the_place_of_the_first_and_release_lets_go():
+    net, optimizer, first = made(YOLO)
+    second = etude.torch.drive(optimizer, YOLO.plan())
+    update(net, optimizer, 0)
+    assert (first.updates, second.updates) == ([0], [1])
+    second.release()
+    optimizer.param_groups[0]["lr"] = 7.0
+    update(net, optimizer, 1)
+    assert optimizer.param_groups[0]["lr"] == 7.0
+
+
+def test_a_recipe_with_momentum_for_an_optimizer_without_is_refused():
+    recipe = Recipe(optimizer=Optimizer(name="SGD", lr=0.1, momentum=0.9))
+    with pytest.raises(InputError, match="group 'all' of Adagrad has no momentum, but the recipe has one"):
+        etude.torch.drive(
+            torch.optim.Adagrad([{"params": nn.Linear(1, 1).parameters(), "name": "all"}]), recipe.plan(Run(steps=1))
+        )
+
+
+def test_it_is_no_torch_scheduler_but_looks_like_one():
+    _, optimizer, driver = made(YOLO)
+    assert not isinstance(driver, torch.optim.lr_scheduler.LRScheduler)
+    assert driver.optimizer is optimizer
+    assert driver.get_last_lr() == [0.0, 0.0, 0.1]
