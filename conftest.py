@@ -17,7 +17,21 @@ hypothesis.settings.register_profile("default", derandomize=True, deadline=None,
 hypothesis.settings.register_profile("search", deadline=None, max_examples=5_000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+
+def _constructors(namespace: dict[str, object]) -> None:
+    """A docstring of a schedule may name every other."""
+    from etude.text import families
+
+    namespace.update(families)
+
+
 pytest_collect_file = (
-    Sybil([DocTestParser()], path="src", patterns=["**/*.py"], document_types={".py": PythonDocStringDocument})
+    Sybil(
+        [DocTestParser()],
+        path="src",
+        patterns=["**/*.py"],
+        document_types={".py": PythonDocStringDocument},
+        setup=_constructors,
+    )
     + Sybil([PythonCodeBlockParser(), DocTestParser()], patterns=["README.md", "docs/*.md"])
 ).pytest()

@@ -26,7 +26,7 @@ def _around(inner: st.SearchStrategy[Schedule]) -> st.SearchStrategy[Schedule]:
     def chained(parts: list[Schedule], length: str) -> Any:
         return etude.chain(*(etude.phase(part, length) for part in parts[:-1]), parts[-1])
 
-    composed = st.one_of(
+    return st.one_of(
         st.builds(chained, st.lists(inner, min_size=1, max_size=3), lengths),
         st.builds(lambda a, b: _or(lambda: a * b, a), inner, inner),
         st.builds(lambda a, b: a + b, inner, inner),
@@ -38,7 +38,6 @@ def _around(inner: st.SearchStrategy[Schedule]) -> st.SearchStrategy[Schedule]:
         st.builds(etude.clip, inner, levels),
         st.builds(etude.repeat, inner, lengths),
     )
-    return composed
 
 
 def _or(make: Any, otherwise: Schedule) -> Schedule:

@@ -133,7 +133,7 @@ def test_resume_at_any_step_in_any_order_is_the_run_that_never_stopped(uninterru
 
 
 def test_the_state_is_counters_and_the_recipe_as_plain_data():
-    _, optimizer, driver = made(YOLO)
+    driver = made(YOLO)[2]
     state = json.loads(json.dumps(driver.state_dict()))
     assert set(state) == {"etude", "updates", "recipe", "overrides"}
     driver.load_state_dict(state)
@@ -321,3 +321,32 @@ def test_it_is_no_torch_scheduler_but_looks_like_one():
     assert not isinstance(driver, torch.optim.lr_scheduler.LRScheduler)
     assert driver.optimizer is optimizer
     assert driver.get_last_lr() == [0.0, 0.0, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda optimizer, plan: etude.torch.drive([optimizer, optimizer], plan),
+            "one optimizer or several different ones, got 2",
+        ),
+        (lambda optimizer, plan: etude.torch.drive([], plan), "one optimizer or several different ones, got 0"),
+        (
+            lambda optimizer, plan: etude.torch.drive(optimizer, None),
+            r"drive needs a plan, as in recipe.plan\(run\), got NoneType",
+        ),
+        (lambda optimizer, plan: etude.torch.drive(3, plan), "drive needs a torch optimizer, got int"),
+        (lambda optimizer, plan: etude.torch.drive(optimizer, plan).override(), "override needs a value"),
+        (lambda optimizer, plan: etude.torch.drive(optimizer, plan).override(lr=-1.0), "lr must be 0 or above, got -1.0"),
+        (
+            lambda optimizer, plan: etude.torch.drive(optimizer, plan).override(lr=float("nan")),
+            "lr must be a finite number, got nan",
+        ),
+        (lambda optimizer, plan: etude.torch.build(None, plan.recipe), "build needs torch modules, got NoneType"),
+        (lambda optimizer, plan: etude.torch.build(nn.ReLU(), plan.recipe), "the model has no parameters to train"),
+        (lambda optimizer, plan: etude.torch.build(nn.ReLU(), plan), "build needs a recipe, got Plan"),
+    ],
+)
+def test_odd_arguments_are_refused(call, message):
+    with pytest.raises(InputError, match=message):
+        call(etude.torch.build(model(), YOLO), YOLO.plan())

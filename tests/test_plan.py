@@ -147,9 +147,9 @@ def test_change_points_are_named():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda plan: plan.at(-1), "a step must be 0 or above, got -1"),
+        (lambda plan: plan.at(-1), "a step must be a whole number, 0 or above, got -1"),
         (lambda plan: plan.at(), r"give a step or batch=\.\.\."),
-        (lambda plan: plan.at(batch=-1), "a batch must be 0 or above, got -1"),
+        (lambda plan: plan.at(batch=-1), "a batch must be a whole number, 0 or above, got -1"),
         (lambda plan: plan.table(0, 11), "steps must lie in the run, 0 to 10, got 0 to 11"),
         (lambda plan: plan.table(5, 3), "got 5 to 3"),
         (lambda plan: plan.curve("lr", "al"), "the plan has no 'al'; did you mean 'all'"),
@@ -163,9 +163,9 @@ def test_refused(call, message):
 
 def test_values_that_overflow_are_refused_with_their_step():
     plan = etude.read("decay(1e10, per='1 step')").plan(Run(steps=100))
-    with pytest.raises(InputError, match="the values overflow at step 31"):
+    with pytest.raises(InputError, match="the values are not finite at step 31"):
         plan.at(31)
-    with pytest.raises(InputError, match="the values overflow at step 31"):
+    with pytest.raises(InputError, match="the values are not finite at step 31"):
         plan.table()
 
 

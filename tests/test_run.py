@@ -108,6 +108,12 @@ def test_accumulation_is_yolov5s():
         ({"batch_size": True}, "batch_size must be a whole number above 0, got True"),
         ({"batch_size": 5, "devices": 2}, "batch_size must be a multiple of devices, got 5 over 2"),
         ({"samples": 3, "batch_size": 5, "drop_last": True}, "drop_last leaves nothing of 3 samples in batches of 5"),
+        ({"steps": 10**30}, "steps must be at most 9007199254740992, got a larger number"),
+        ({"stages": [3]}, r"stages must be a list of Stage\(epochs=...\), got \[3\]"),
+        (
+            {"stages": [Stage(epochs=1, batch_size=20)], "samples": 10, "batch_size": 5, "drop_last": True},
+            "leaves nothing of 10 samples",
+        ),
         ({"stages": [Stage(epochs=1)], "epochs": 3}, "stages already say how long the run is"),
     ],
 )
@@ -128,6 +134,19 @@ def test_refused_facts(facts, message):
 def test_facts_that_do_not_make_a_length(facts, message):
     with pytest.raises(InputError, match=message):
         Run(**facts).clock()
+
+
+@pytest.mark.parametrize(
+    ("accumulate", "message"),
+    [
+        ("constant(-5)", r"accumulate must be at least 1, got -5 at batch 0 from constant\(-5\)"),
+        ("formula('1e300 * 1e300')", r"accumulate must be at least 1, got inf"),
+        ("constant(5000)", r"the run has no steps: its 60 batches never fill the accumulation constant\(5000\)"),
+    ],
+)
+def test_accumulations_that_make_no_steps(accumulate, message):
+    with pytest.raises(InputError, match=message):
+        Run(epochs=2, samples=600, batch_size=20, accumulate=accumulate).clock("batch").total_steps  # noqa: B018
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import pickle
 
@@ -113,7 +114,7 @@ def test_a_shape_stays_between_its_levels_and_never_turns(kind, start, end):
     assert min(start, end) - slack <= min(curve)
     assert max(curve) <= max(start, end) + slack
     up = 1 if end >= start else -1
-    assert all(up * (after - before) >= -slack for before, after in zip(curve, curve[1:], strict=False))
+    assert all(up * (after - before) >= -slack for before, after in itertools.pairwise(curve))
 
 
 @each_ramp
@@ -199,6 +200,10 @@ REFUSED = [
     ("chain(" * 150 + "constant(1)" + ")" * 150, r"nested deeper than 100|nested too deeply|can't be read"),
     ("formula('__import__(1)')", r"__import__\(...\) can't be used so"),
     ("formula('epoch.real')", r"can't be used"),
+    ("cosine(start=1, end=0, end=0.9)", r"cosine: end is given twice|is not a complete expression: keyword argument repeated"),
+    ("clip(linear(1, 0), lo=1, hi=0.5)", r"clip: lo must not be above hi, got lo=1, hi=0.5"),
+    ("constant(1" + "0" * 400 + ")", r"constant: value .* must be a finite number, got a larger one"),
+    ("chain(1)", r"chain: phases\[0\] must be a schedule such as cosine\(1, 0\), got 1"),
     ("formula('stp + 1')", r"unknown name 'stp' in 'stp \+ 1'; did you mean 'step'\?"),
 ]
 
@@ -210,9 +215,28 @@ def test_refused_in_one_line(text, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_formula_that_overflows_says_where():
-    with pytest.raises(InputError, match=r"'9\*\*9\*\*9\*\*9' has no value"):
-        etude.read("formula('9**9**9**9')").plan(Run(steps=3)).at(0)
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("formula('9**9**9**9')", r"'9\*\*9\*\*9\*\*9' has no value: "),
+        ("formula('floor(9)**floor(9)**floor(9)')", r"has no value: math range error"),
+        ("formula('floor(0 - 8)**0.5')", r"has no value: math domain error"),
+        ("formula('1 / (step - 2)')", r"'1 / \(step - 2\)' has no value at step=2: float division by zero"),
+        ("constant(1e300) * constant(1e300)", r"the values are not finite at step 0"),
+        ("repeat(cosine(1, 0), '1 step', shrink=1e308)", r"overflows in this run|not finite"),
+        ("steps(1e308, at=['1 step', '2 steps', '3 steps'])", r"overflows in this run"),
+        ("repeat(cosine(1, 0), '1e-7 steps')", r"every must be longer than nothing, got '1e-07 steps' = 1e-07 ticks"),
+        ("linear(0, 1, over='round(1e308 epochs)')", r"overflows in this run|this run has no end|finite"),
+    ],
+)
+def test_what_has_no_value_in_a_run_says_where(text, message):
+    with pytest.raises(InputError, match=message):
+        [etude.read(text).plan(Run(steps=5, steps_per_epoch=2)).at(step) for step in range(5)]
+
+
+def test_a_million_million_cycles_cost_nothing():
+    long = etude.read("chain(repeat(cosine(1, 0), '1 step', times=1000000000000), constant(1))").plan(Run(steps=100))
+    assert long.at(7)["lr"]["all"] == 1.0
 
 
 def test_a_phase_without_a_length_cannot_be_followed():

@@ -34,10 +34,16 @@ class Scalar:
     sqrt = staticmethod(math.sqrt)
     sinh = staticmethod(math.sinh)
     cosh = staticmethod(math.cosh)
-    floor = staticmethod(math.floor)
-    rint = staticmethod(round)
     minimum = staticmethod(min)
     maximum = staticmethod(max)
+
+    @staticmethod
+    def floor(value: float) -> float:
+        return float(math.floor(value))
+
+    @staticmethod
+    def rint(value: float) -> float:
+        return float(round(value))
 
     @staticmethod
     def where(condition: bool, a: float, b: float) -> float:

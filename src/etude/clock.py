@@ -25,6 +25,9 @@ _MISSING = {
 }
 
 
+_MOST_COUNTED = 20_000_000  # batches: a few seconds
+
+
 class RunClock:
     """Time of one run in ticks: steps, or batches. It answers what a schedule may ask (`schedule.Clock`), and more."""
 
@@ -37,6 +40,8 @@ class RunClock:
         self.parts = run.parts()
         self._carried = isinstance(run.accumulate, Schedule)
         self.total = self._total()
+        if self.total == 0:
+            raise InputError("the run has no steps: drop_last leaves nothing of an epoch")
 
     def _per_epoch(self, part: Part) -> int | None:
         return part.steps if self.by == "step" else part.batches
@@ -75,7 +80,13 @@ class RunClock:
         """Optimizer updates in the run; inf without an end."""
         if self.by == "step" or self.total == math.inf:
             return self.total
-        return len(self._updates) if self._carried else self.step_of_batch(int(self.total) - 1) + 1
+        if not self._carried:
+            return self.step_of_batch(int(self.total) - 1) + 1
+        if not self._updates:
+            raise InputError(
+                f"the run has no steps: its {self.total:g} batches never fill the accumulation {self.run.accumulate!r}"
+            )
+        return len(self._updates)
 
     # -- units --------------------------------------------------------------------------------------------------
 
@@ -180,10 +191,17 @@ class RunClock:
         assert isinstance(accumulate, Schedule)
         if self.total == math.inf:
             raise InputError("an accumulation that is a schedule needs the run's length: give --epochs")
+        if self.total > _MOST_COUNTED:
+            raise InputError(
+                f"an accumulation that is a schedule is counted batch by batch, at most {_MOST_COUNTED}; got {self.total:g}"
+            )
         count = accumulate.bind(Frame(self, span=self.total)).value
         updates, last = [], -1
         for batch in range(int(self.total)):
-            if batch - last >= max(1, round(count(float(batch), Scalar))):
+            wanted = count(float(batch), Scalar)
+            if not 0.5 < wanted < math.inf:
+                raise InputError(f"accumulate must be at least 1, got {wanted:g} at batch {batch} from {accumulate!r}")
+            if batch - last >= round(wanted):
                 updates.append(batch)
                 last = batch
         return updates

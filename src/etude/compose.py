@@ -90,17 +90,23 @@ class clip(_Wrapper):
     def check(self) -> None:
         if self.lo is None and self.hi is None:
             raise InputError("clip: give lo=..., hi=... or both")
+        if isinstance(self.lo, float) and isinstance(self.hi, float) and self.lo > self.hi:
+            raise InputError(f"clip: lo must not be above hi, got lo={self.lo:g}, hi={self.hi:g}")
 
     def bind(self, frame: Frame) -> Curve:
         inner = self.schedule.bind(frame)
         lo = -math.inf if self.lo is None else frame.level(self.lo)
         hi = math.inf if self.hi is None else frame.level(self.hi)
+        if lo > hi:
+            raise InputError(f"{self!r}: lo must not be above hi, got {lo:g} and {hi:g} for the base value {frame.base:g}")
         return Curve(lambda t, xp: xp.minimum(xp.maximum(inner.value(t, xp), lo), hi), inner.knots)
 
 
 @family
 class rounded(_Wrapper):
-    """Values rounded to whole numbers, half to even: a batch count or an accumulation.
+    """Factors rounded to whole numbers, half to even: an accumulation that warms up.
+
+    value = base round(factor), or round(value) where the schedule holds `abs(...)`
 
     Example:
         >>> rounded(linear(1, 4, over="1000 batches"))
@@ -110,8 +116,9 @@ class rounded(_Wrapper):
     schedule: Schedule
 
     def bind(self, frame: Frame) -> Curve:
-        inner = self.schedule.bind(frame)
-        return Curve(lambda t, xp: xp.rint(inner.value(t, xp)), inner.knots)
+        inner = self.schedule.bind(frame if self.schedule.absolute else frame.unit())
+        factor = 1.0 if self.schedule.absolute else frame.base
+        return Curve(lambda t, xp: factor * xp.rint(inner.value(t, xp)), inner.knots)
 
 
 @family

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .errors import InputError, did_you_mean
+from .groups import base_value
 from .plan import BLOCK, Plan
 from .recipe import VERSION, difference
 
@@ -24,6 +25,13 @@ class Driver:
     """Holds a plan to its optimizers. The state is how many updates each has made, and the recipe itself."""
 
     def __init__(self, optimizers: Sequence[Any], plan: Plan) -> None:
+        if not isinstance(plan, Plan):
+            raise InputError(f"drive needs a plan, as in recipe.plan(run), got {type(plan).__name__}")
+        if not optimizers or len({id(optimizer) for optimizer in optimizers}) < len(optimizers):
+            raise InputError(f"drive needs one optimizer or several different ones, got {len(optimizers)}")
+        for optimizer in optimizers:
+            if not hasattr(optimizer, "register_step_pre_hook"):
+                raise InputError(f"drive needs a torch optimizer, got {type(optimizer).__name__}")
         self.plan = plan
         self.overrides: dict[tuple[str, str], float] = {}
         self._told: set[str] = set()
@@ -67,11 +75,14 @@ class Driver:
         Example:
             >>> driver.override(lr=0.001, group="bias")             # doctest: +SKIP
         """
+        if not values:
+            raise InputError("override needs a value, such as driver.override(lr=0.01)")
         for name, value in values.items():
             groups = self.plan.groups if group is None else (group,)
             for word, known in ((name, self.plan.hyperparameters), (groups[0], self.plan.groups)):
                 if word not in known:
                     raise InputError(f"the plan has no {word!r}{did_you_mean(word, known)}")
+            base_value(value, name)
             for one in groups:
                 self.overrides.pop((name, one), None)
                 if value is not None:
@@ -94,7 +105,7 @@ class Driver:
         Raises:
             InputError: the state is of another recipe or run, with the differences, or is none of etude's.
         """
-        if not isinstance(state, Mapping) or state.get("etude") != VERSION or not isinstance(state.get("updates"), list):
+        if not _is_state(state):
             raise InputError("this is not the state of an etude driver: it has no `etude: 1` with a list of `updates`")
         changed = difference(state["recipe"], self._identity())
         if changed:
@@ -124,6 +135,17 @@ class Driver:
         for key in ("name", "train", "run"):
             recipe.pop(key, None)
         return {**recipe, "run": self.plan.run.to_dict()}
+
+
+def _is_state(state: Any) -> bool:
+    return (
+        isinstance(state, Mapping)
+        and state.get("etude") == VERSION
+        and isinstance(state.get("recipe"), Mapping)
+        and isinstance(state.get("overrides"), list)
+        and isinstance(state.get("updates"), list)
+        and all(isinstance(count, int) and count >= 0 for count in state["updates"])
+    )
 
 
 class _Seat:

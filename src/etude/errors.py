@@ -16,8 +16,13 @@ EXTRAS = {"matplotlib": "plot", "torch": "torch", "rich": "train", "safetensors"
 class InputError(ValueError):
     """A user's mistake, told in one line: what, where, the value got, what was expected and the cure.
 
-    The command line prints it and exits with code 2; a library user may catch it as a ValueError.
+    The command line prints it and exits with code 2; a library user may catch it as a ValueError. `at` is the path of the
+    key in a recipe file that is meant, for a mistake that only several keys together make.
     """
+
+    def __init__(self, message: str, at: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.at = at
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -23,7 +23,8 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
-    ast.Pow: lambda a, b: math.pow(a, b) if isinstance(a, float) and isinstance(b, float) else a**b,
+    # math.pow refuses where ** would give a complex number, and never makes an integer of a million digits
+    ast.Pow: lambda a, b: math.pow(a, b) if isinstance(a, int | float) and isinstance(b, int | float) else a**b,
     ast.Mod: operator.mod,
 }
 _FUNCTIONS = ("sin", "cos", "exp", "log", "sqrt", "floor")
@@ -41,8 +42,8 @@ class Expression:
         try:
             return self._evaluate(values, xp)
         except (ArithmeticError, ValueError) as error:
-            at = ", ".join(f"{name}={values[name]!r}" for name in sorted(self.names))
-            raise InputError(f"{self.text!r} has no value at {at}: {error}") from None
+            at = ", ".join(f"{name}={values[name]:g}" for name in sorted(self.names))
+            raise InputError(f"{self.text!r} has no value{' at ' if at else ''}{at}: {error}") from None
 
 
 @lru_cache(maxsize=256)

@@ -60,6 +60,8 @@ class Group:
             value = getattr(self, name)
             if isinstance(value, list):
                 object.__setattr__(self, name, tuple(value))
+            elif not isinstance(value, str | tuple | None):
+                raise InputError(f"{name} must be a text or a list of texts, got {value!r}")
         for kind in several(self.kind):
             if kind not in KINDS:
                 raise InputError(f"unknown kind {kind!r}{did_you_mean(kind, KINDS)}")
@@ -134,9 +136,13 @@ def base_value(value: float | None, name: str) -> None:
 
 
 def check_hyperparameters(schedules: Mapping[str, Schedule]) -> None:
+    if not isinstance(schedules, Mapping):
+        raise InputError(f"schedules must be by hyperparameter, as in {{'lr': cosine(1, 0)}}, got {schedules!r}")
     for name, schedule in schedules.items():
         if name not in HYPERPARAMETERS:
-            hint = "; momentum drives beta1 for Adam" if name.startswith("beta") else did_you_mean(name, HYPERPARAMETERS)
-            raise InputError(f"schedules: unknown hyperparameter {name!r}{hint}")
+            hint = (
+                "; momentum drives beta1 for Adam" if str(name).startswith("beta") else did_you_mean(str(name), HYPERPARAMETERS)
+            )
+            raise InputError(f"schedules: unknown hyperparameter {name!r}{hint}", ("schedules", str(name)))
         if not isinstance(schedule, Schedule):
             raise InputError(f"schedules: {name} must be a schedule such as cosine(1, 0), got {schedule!r}")

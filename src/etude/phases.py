@@ -46,6 +46,7 @@ class Chain(Schedule):
         start, end = frame.origin, frame.origin + frame.span
         edges: list[float] = []
         curves: list[Curve] = []
+        knots: list[tuple[float, str]] = []
         for index, item in enumerate(self.phases):
             last = index == len(self.phases) - 1
             here = frame.at(start, max(end - start, 0.0))
@@ -58,16 +59,18 @@ class Chain(Schedule):
                     )
                 length = here.span
             if length <= 0 and (curves or not last):
+                if last:
+                    knots.append((start, f"{item!r} begins"))
                 continue
             if curves:
                 edges.append(start)
             curves.append(item.bind(frame.at(start, length)))
+            knots.extend(curves[-1].knots)
             start += length
         functions = [curve.value for curve in curves]
-        knots = tuple(knot for curve in curves for knot in curve.knots)
         if len(curves) == 1:
-            return Curve(functions[0], knots)
-        return Curve(lambda t, xp: xp.select(t, edges, functions), knots)
+            return Curve(functions[0], tuple(knots))
+        return Curve(lambda t, xp: xp.select(t, edges, functions), tuple(knots))
 
     def length(self, frame: Frame) -> float | None:
         total = 0.0
@@ -117,8 +120,8 @@ class repeat(Schedule):
 
     def bind(self, frame: Frame) -> Curve:
         n = frame.ticks(self.every, "repeat: every")
-        if n <= 0:
-            raise InputError(f"repeat: every must be longer than nothing, got {self.every!r} = 0 ticks in this run")
+        if n < _SHORTEST:
+            raise InputError(f"repeat: every must be longer than nothing, got {self.every!r} = {n:g} ticks in this run")
         starts, lengths = self._cycles(frame, n)
         if not starts:
             return self._endless(frame, n)
@@ -134,7 +137,7 @@ class repeat(Schedule):
         starts: list[float] = []
         lengths: list[float] = []
         start, length = frame.origin, n
-        while start < end and len(starts) < (self.times or math.inf) and length >= 1e-6:
+        while start < end and len(starts) < (self.times or math.inf) and length >= _SHORTEST:
             if len(starts) == _LISTED:
                 if self.grow == 1:
                     return [], []
@@ -161,10 +164,11 @@ class repeat(Schedule):
         if self.times is None:
             return None
         n = frame.ticks(self.every, "repeat: every")
-        return float(sum(n * self.grow**index for index in range(self.times)))
+        return n * self.times if self.grow == 1 else n * (self.grow**self.times - 1) / (self.grow - 1)
 
 
 _LISTED = 10_000
+_SHORTEST = 1e-6  # ticks; cycles that shrink away end there
 
 
 def _times(function: Any, factor: float) -> Any:

@@ -30,6 +30,11 @@ BLOCK = 32_768
 """Steps of a block: 256 KiB of float64, from where NumPy reuses the temporaries of an expression in place."""
 
 
+def _check_index(value: object, what: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 2**53:
+        raise InputError(f"a {what} must be a whole number, 0 or above, got {value!r}")
+
+
 class Column(NamedTuple):
     """A hyperparameter of a group: `base * curves[curve]`, or `base` alone where there is no schedule."""
 
@@ -81,6 +86,8 @@ class Plan:
             known[schedule, own] = len(self.curves)
             try:
                 self.curves.append(schedule.bind(Frame(self.clock, 0.0, self.clock.total, own)))
+            except ArithmeticError:
+                raise InputError(f"{name} of group {group!r}: {schedule!r} overflows in this run") from None
             except InputError as error:
                 raise InputError(f"{name} of group {group!r}: {error}") from None
         return Column(known[schedule, own], 1.0 if schedule.absolute else base)
@@ -92,8 +99,7 @@ class Plan:
 
     def tick(self, step: int) -> float:
         """Return the time at which a step's schedules are read: the step, or its batch where the recipe counts by batch."""
-        if step < 0:
-            raise InputError(f"a step must be 0 or above, got {step}")
+        _check_index(step, "step")
         return float(step if self.recipe.clock == "step" else self.clock.batch_of_step(step))
 
     def at(self, step: int | None = None, *, batch: int | None = None) -> dict[str, dict[str, float]]:
@@ -111,27 +117,30 @@ class Plan:
 
     def tick_of_batch(self, batch: int) -> float:
         """Return the time at which a batch's schedules are read."""
-        if batch < 0:
-            raise InputError(f"a batch must be 0 or above, got {batch}")
+        _check_index(batch, "batch")
         return float(batch if self.recipe.clock == "batch" else self.clock.step_of_batch(batch))
 
     def row(self, tick: float) -> dict[str, list[float]]:
         """Return the values at a tick, a list by group for each hyperparameter; Python floats alone."""
         levels = self.levels(tick)
-        return {
+        rows = {
             name: [column.base if column.curve is None else column.base * levels[column.curve] for column in columns]
             for name, columns in self.columns.items()
         }
+        if not all(math.isfinite(value) for row in rows.values() for value in row):
+            raise self._not_finite(tick)
+        return rows
 
     def levels(self, tick: float) -> list[float]:
         """Return the distinct curves at a tick, before any base multiplies them."""
         try:
             levels = [float(curve.value(tick, Scalar)) for curve in self.curves]
         except ArithmeticError:
-            levels = [math.inf]
-        if not all(map(math.isfinite, levels)):
-            raise InputError(f"{self.recipe.name}: the values overflow at {self.recipe.clock} {tick:g}")
+            raise self._not_finite(tick) from None
         return levels
+
+    def _not_finite(self, tick: float) -> InputError:
+        return InputError(f"{self.recipe.name}: the values are not finite at {self.recipe.clock} {tick:g}")
 
     def curve(self, hyperparameter: str, group: str) -> Any:
         """Return one column as a function of the tick: a number, or an array of NumPy, torch or JAX.
@@ -172,6 +181,8 @@ class Plan:
         """
         np = numpy_namespace().module
         stop = self.end() if stop is None else stop
+        _check_index(start, "step")
+        _check_index(stop, "step")
         if not 0 <= start <= stop <= self.total:
             raise InputError(f"steps must lie in the run, 0 to {self.total}, got {start} to {stop}")
         tables = {name: np.empty((len(self.groups), stop - start)) for name in self.hyperparameters}
@@ -211,11 +222,23 @@ class Plan:
             ticks = np.array([self.clock.batch_of_step(step) for step in range(first, stop)], dtype=float)
         with np.errstate(all="ignore"):
             curves = [curve.value(ticks, xp) for curve in self.curves]
-            for curve in curves:
-                if not math.isfinite(curve.sum()):
-                    step = first + int(np.argmin(np.isfinite(curve)))
-                    raise InputError(f"{self.recipe.name}: the values overflow at step {step}")
+        for columns in self.columns.values():
+            for column in columns:
+                curve = np.empty(0) if column.curve is None else curves[column.curve]
+                if curve.size and not all(math.isfinite(column.base * float(bound)) for bound in (curve.min(), curve.max())):
+                    raise self._not_finite(ticks[np.argmin(np.isfinite(column.base * curve))])
         return curves
+
+    def outside(self) -> str | None:
+        """Return what is below 0 somewhere in the run, which no optimizer is meant for; None where nothing is."""
+        for number in range(math.ceil(self.end() / BLOCK)):
+            curves = self._compute(number)
+            for name, columns in self.columns.items():
+                for group, (curve, base) in zip(self.groups, columns, strict=True):
+                    if curve is not None and base * curves[curve].min() < 0:
+                        step = number * BLOCK + int((curves[curve] < 0).argmax())
+                        return f"{name} of group {group!r} is below 0 from step {step} on"
+        return None
 
     # -- what happens -------------------------------------------------------------------------------------------
 

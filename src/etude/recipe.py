@@ -7,6 +7,7 @@ It holds an optimizer with its base values, rules that put parameters into group
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .errors import InputError, did_you_mean
 from .groups import HYPERPARAMETERS, Group, base_value, check_hyperparameters
 from .run import Run
-from .schedule import Schedule
+from .schedule import Schedule, number
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -52,11 +53,17 @@ class Optimizer:
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise InputError(f"name must be a text such as 'SGD', got {self.name!r}")
+        number(self.lr, "lr")
         for name in ("lr", "momentum", "weight_decay", "eps"):
             base_value(getattr(self, name), name)
+        for name in (*(item.name for item in fields(self)), "params"):
+            if name in self.options:
+                raise InputError(f"options: {name!r} has a key of its own, or is etude's to give")
         if self.betas is not None:
-            if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-                raise InputError(f"betas must be two numbers in [0, 1), got {list(self.betas)}")
+            if not isinstance(self.betas, list | tuple) or len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+                raise InputError(f"betas must be two numbers in [0, 1), got {self.betas!r}")
             object.__setattr__(self, "betas", tuple(self.betas))
             if self.momentum is not None:
                 raise InputError("give momentum or betas, not both: the first of betas is the momentum")
@@ -80,6 +87,10 @@ class Training:
     model: str | None = None
     data: str | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**31:
+            raise InputError(f"seed must be a whole number from 0 to {2**31 - 1}, got {self.seed!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,21 +128,25 @@ class Recipe:
     source: str | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        _check_kinds(self)
         check_hyperparameters(self.schedules)
         if self.clock not in ("step", "batch"):
-            raise InputError(f"clock must be 'step' or 'batch', got {self.clock!r}")
+            raise InputError(f"clock must be 'step' or 'batch', got {self.clock!r}", ("clock",))
         for name, group in self.rules.items():
             for hyperparameter in {**self.schedules, **group.schedules}:
                 if self.base(hyperparameter, name) is None:
                     cure = "momentum or betas" if hyperparameter == "momentum" else hyperparameter
                     raise InputError(
                         f"schedules: {hyperparameter} is scheduled for group {name!r}, but has no base value; "
-                        f"give the optimizer {cure}"
+                        f"give the optimizer {cure}",
+                        ("schedules", hyperparameter),
                     )
         for stage in self.run.stages:
             for name in stage.frozen:
                 if name not in self.rules:
-                    raise InputError(f"stages: unknown group {name!r} in frozen{did_you_mean(name, self.rules)}")
+                    raise InputError(
+                        f"stages: unknown group {name!r} in frozen{did_you_mean(name, self.rules)}", ("run", "stages")
+                    )
 
     @property
     def rules(self) -> Mapping[str, Group]:
@@ -179,6 +194,28 @@ class Recipe:
         return plain
 
 
+_GROUP_NAME = re.compile(r"[\w .:+-]{1,100}")
+
+
+def _check_kinds(recipe: Recipe) -> None:
+    """Refuse what is no recipe at all, and names that would break a file, a table or a terminal."""
+    for value, kind, what in (
+        (recipe.optimizer, Optimizer, "optimizer"),
+        (recipe.groups, dict, "groups"),
+        (recipe.run, Run, "run"),
+        (recipe.train, Training, "train"),
+    ):
+        if not isinstance(value, kind):
+            raise InputError(f"{what} must be a {kind.__name__}, got {value!r}")
+    for name, group in recipe.groups.items():
+        if not isinstance(name, str) or not _GROUP_NAME.fullmatch(name):
+            raise InputError(f"a group's name must be letters, digits, spaces and . : + - _, got {name!r}", ("groups", str(name)))
+        if not isinstance(group, Group):
+            raise InputError(f"groups: {name} must be a Group, got {group!r}")
+    if not isinstance(recipe.name, str) or not recipe.name.isprintable() or not recipe.name:
+        raise InputError(f"name must be a line of text, got {recipe.name!r}", ("name",))
+
+
 def hyperparameters(recipe: Recipe) -> tuple[str, ...]:
     """Return the hyperparameters that a recipe has at all."""
     return tuple(name for name in HYPERPARAMETERS if any(recipe.base(name, group) is not None for group in recipe.rules))
@@ -215,6 +252,6 @@ def _numbers(value: Any) -> Any:
         return {key: _numbers(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_numbers(inner) for inner in value]
-    if isinstance(value, float) and value == int(value) and abs(value) < 1e15:
+    if isinstance(value, float) and abs(value) < 1e15 and value == int(value):
         return int(value)
     return value

@@ -17,6 +17,7 @@ from .text import parse
 _LONGEST = 64 * 1024  # characters
 _MOST = 4_000  # values, aliases written out
 _DEEPEST = 20
+_MOST_LINES = 20  # mistakes told at once
 _KEYS = ("etude", "name", "optimizer", "groups", "schedules", "clock", "run", "train")
 
 
@@ -32,7 +33,7 @@ def loads(text: str, where: str = "recipe") -> Recipe:
     document = _document(text, where)
     plain = _plain(document, where, [_MOST], 0)
     version = plain.pop("etude")
-    if version != VERSION:
+    if version != VERSION or type(version) is not int:
         line, column = _place(document, ("etude",))
         raise InputError(
             f"{where}:{line}:{column}: etude: {version!r} is not a recipe format this etude reads; it reads {VERSION}"
@@ -97,6 +98,8 @@ def _document(text: str, where: str) -> Any:
 
     if len(text) > _LONGEST or sum(map(text.count, "\n,[{")) > _MOST:
         raise InputError(f"{where} is no recipe: longer than {_LONGEST} characters or {_MOST} lines and values")
+    if text.startswith("%"):
+        raise InputError(f"{where}:1:1: malformed YAML: a recipe is YAML 1.2 and takes no % directive")
     depths = itertools.accumulate(1 if letter in "[{" else -1 for letter in text if letter in "[]{}")
     if max(depths, default=0) > _DEEPEST:
         raise InputError(f"{where} is no recipe: brackets are nested deeper than {_DEEPEST}")
@@ -107,7 +110,7 @@ def _document(text: str, where: str) -> Any:
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         problem = (error.problem or error.context or "malformed").splitlines()[0]
         raise InputError(f"{where}{place}: malformed YAML: {problem}") from None
-    except (YAMLError, ValueError, RecursionError, OverflowError) as error:
+    except (YAMLError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise InputError(
             f"{where}: malformed YAML: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
         ) from None
@@ -121,6 +124,9 @@ def _plain(node: Any, where: str, left: list[int], depth: int) -> Any:
     left[0] -= 1
     if left[0] < 0 or depth > _DEEPEST:
         raise InputError(f"{where} is no recipe: it holds more than {_MOST} values or is nested too deeply")
+    tag = getattr(getattr(node, "tag", None), "value", None)
+    if tag is not None:
+        raise InputError(f"{where}: the tag {str(tag)[:40]} can't be read: a recipe holds plain values only")
     if isinstance(node, dict):
         for key in node:
             if not isinstance(key, str):
@@ -137,9 +143,9 @@ def _plain(node: Any, where: str, left: list[int], depth: int) -> Any:
 def _validated(plain: dict[str, Any], document: Any, where: str, text: str) -> Recipe:
     import pydantic
 
-    name = plain.setdefault("name", Path(where).stem)
-    if not isinstance(name, str):
-        plain["name"] = str(name)
+    plain.setdefault("name", Path(where).stem)
+    if isinstance(plain["name"], int | float) and not isinstance(plain["name"], bool):
+        plain["name"] = str(plain["name"])
     try:
         # JSON is where pydantic's strict mode takes a list for a tuple and nothing for anything else
         recipe: Recipe = _adapter().validate_json(json.dumps(plain), strict=True)
@@ -163,12 +169,17 @@ def _lines(errors: list[Any], plain: Any, document: Any, where: str) -> list[str
     best: dict[tuple[Any, ...], tuple[int, tuple[int, int], str]] = {}
     for error in errors:
         path, rest = _path(error["loc"], plain)
+        if error["type"] == "value_error":
+            path = (*path, *getattr(error["ctx"]["error"], "at", ()))
         rank, problem = _problem(error, path, rest)
         line, column = _place(document, path)
         text = f"{where}:{line}:{column}: {problem}"
         if path not in best or rank > best[path][0]:
             best[path] = rank, (line, column), text
-    return [text for _, _, text in sorted(best.values(), key=lambda found: found[1])]
+    lines = [text for _, _, text in sorted(best.values(), key=lambda found: found[1])]
+    return (
+        lines if len(lines) <= _MOST_LINES else [*lines[:_MOST_LINES], f"{where}: and {len(lines) - _MOST_LINES} more mistakes"]
+    )
 
 
 def _problem(error: Any, path: tuple[Any, ...], missing: str) -> tuple[int, str]:
@@ -182,10 +193,23 @@ def _problem(error: Any, path: tuple[Any, ...], missing: str) -> tuple[int, str]
         return 3, f"{missing!r} is missing{inside}"
     if error["type"] == "value_error":
         problem = str(error["ctx"]["error"])
-        return 4, f"{place}: {problem}" if place and not problem.startswith(place) else problem
-    expected = error["msg"].removeprefix("Input should be ")
-    got = f", got {error['input']!r}" if not isinstance(error["input"], dict | list) else ""
-    return 1, f"{place} must be {expected}{got}"
+        told = problem.startswith(place.partition(".")[0]) or bool(getattr(error["ctx"]["error"], "at", ()))
+        return 4, f"{place}: {problem}" if place and not told else problem
+    expected = _EXPECTED.get(error["type"], error["msg"].removeprefix("Input should be "))
+    got = repr(error["input"])
+    return 1, f"{place} must be {expected}, got {got if len(got) <= 60 else got[:57] + '...'}"
+
+
+_EXPECTED = {
+    "string_type": "a text (in quotes, where it holds commas or brackets)",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "dict_type": "a mapping of keys to values",
+    "dataclass_type": "a mapping of keys to values",
+    "tuple_type": "a list",
+    "missing": "there",
+}
 
 
 def _known(path: tuple[Any, ...]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ happens at the first batch that is `accumulate` batches after the last one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -96,9 +96,13 @@ class Run:
     def __post_init__(self) -> None:
         if isinstance(self.accumulate, str):
             object.__setattr__(self, "accumulate", parse(self.accumulate))
+        if not isinstance(self.stages, list | tuple) or not all(isinstance(stage, Stage) for stage in self.stages):
+            raise InputError(f"stages must be a list of Stage(epochs=...), got {self.stages!r}")
         object.__setattr__(self, "stages", tuple(self.stages))
+        if not isinstance(self.drop_last, bool):
+            raise InputError(f"drop_last must be True or False, got {self.drop_last!r}")
         for name in ("samples", "batch_size", "devices", "steps_per_epoch", "steps", "tokens_per_sample"):
-            if getattr(self, name) is not None:
+            if getattr(self, name) is not None or name == "devices":
                 _positive(getattr(self, name), name)
         if self.epochs is not None:
             _positive(self.epochs, "epochs", whole=False)
@@ -114,11 +118,11 @@ class Run:
                     f"batch_size must be a multiple of devices, got {size} over {self.devices}; "
                     "it counts the samples of all devices together"
                 )
-        if self.drop_last and self.samples and self.batch_size and self.samples < self.batch_size:
-            raise InputError(
-                f"drop_last leaves nothing of {self.samples} samples in batches of {self.batch_size}: "
-                "take a smaller batch_size or no drop_last"
-            )
+            if self.drop_last and self.samples and not self._batches(size, floor=True):
+                raise InputError(
+                    f"drop_last leaves nothing of {self.samples} samples in batches of {size}: "
+                    "take a smaller batch_size or no drop_last"
+                )
 
     def override(self, **facts: Any) -> Run:
         """Return this run with the facts that are not None put in place.
@@ -152,8 +156,8 @@ class Run:
         if steps is not None and isinstance(accumulate, int):
             batches = steps * accumulate
         elif steps is None and self.samples and size:
-            batches = self._batches(size, math.floor if self.drop_last else math.ceil)
-            steps = math.ceil(batches / accumulate) if isinstance(accumulate, int) else None
+            batches = self._batches(size, floor=self.drop_last)
+            steps = -(-batches // accumulate) if isinstance(accumulate, int) else None
         elif steps is None and self.steps and self.epochs and isinstance(accumulate, int):
             if self.steps % self.epochs:
                 raise InputError(
@@ -166,9 +170,13 @@ class Run:
             samples = batches * size if batches and size else None
         return Part(epochs, size, accumulate, batches, steps, samples, frozen)
 
-    def _batches(self, size: int, share: Callable[[float], int]) -> int:
-        """Return the batches of an epoch; `share` is floor or ceil."""
-        return share(share((self.samples or 0) / self.devices) / (size // self.devices))
+    def _batches(self, size: int, *, floor: bool) -> int:
+        """Return the batches of an epoch, every division rounded down or every one up."""
+        a_device, a_batch = self.samples or 0, size // self.devices
+        if floor:
+            return a_device // self.devices // a_batch
+        a_device = (a_device + self.devices - 1) // self.devices
+        return (a_device + a_batch - 1) // a_batch
 
     def arithmetic(self) -> list[str]:
         """Return the run's arithmetic in words, a line a fact, and the places where floor or ceil would differ."""
@@ -201,8 +209,8 @@ def _arithmetic(run: Run) -> Iterator[str]:
             how = "floor" if run.drop_last else "ceil"
             line = f"{name}{run.samples} samples / {part.batch_size} a batch{devices} = {part.batches} batches an epoch"
             if exact != part.batches:
-                other, share = ("without", math.ceil) if run.drop_last else ("with", math.floor)
-                line += f" ({how} of {exact:.6g}; {other} drop_last {run._batches(part.batch_size, share)})"
+                other = run._batches(part.batch_size, floor=not run.drop_last)
+                line += f" ({how} of {exact:.6g}; {'without' if run.drop_last else 'with'} drop_last {other})"
             yield line
         elif part.steps:
             yield f"{name}{part.steps} steps an epoch, as given"
@@ -227,7 +235,12 @@ def _arithmetic(run: Run) -> Iterator[str]:
         yield "the run has no end: give --epochs or --steps"
 
 
+_LARGEST = 2**53  # beyond it a float no longer counts every step
+
+
 def _positive(value: object, name: str, *, whole: bool = True) -> None:
     kinds = (int,) if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value <= _LARGEST:
+        if isinstance(value, int) and value > _LARGEST:
+            raise InputError(f"{name} must be at most {_LARGEST}, got a larger number")
         raise InputError(f"{name} must be a {'whole ' if whole else ''}number above 0, got {value!r}")

@@ -100,9 +100,11 @@ Level = float | Absolute
 
 def number(value: object, what: str) -> float:
     """Return a finite float, refusing everything else by name."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InputError(f"{what} must be a finite number, got {value!r}")
-    return float(value) + 0.0  # -0.0 becomes 0.0: they are equal, and so must their texts be
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**1000:
+        raise InputError(f"{what} must be a finite number, got a larger one")
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value) + 0.0  # -0.0 becomes 0.0: they are equal, and so must their texts be
+    raise InputError(f"{what} must be a finite number, got {value!r}")
 
 
 def level(value: object, what: str) -> Level:
@@ -190,7 +192,7 @@ class Schedule:
             if value is None and kind.endswith(" | None"):
                 continue
             check = _CHECKS[kind.removesuffix(" | None")]
-            object.__setattr__(self, field.name, check(value, f"{type(self).__name__}: {field.name}"))
+            object.__setattr__(self, field.name, check(value, f"{type(self).__name__.lower()}: {field.name}"))
         self.check()
 
     def check(self) -> None:

@@ -34,15 +34,11 @@ def read(source: str | Path | Schedule | Recipe) -> Recipe:
     text = str(source)
     if text in ready():
         return loads(ready_text(text), f"{text}.yaml")
-    if isinstance(source, str) and _is_expression(text):
+    kind = _kind(text)
+    if kind == "a file":
+        return read_file(Path(text))
+    if "(" in text and kind == "no file":
         return of_schedule(parse(text))
-    path = Path(text)
-    try:
-        if path.is_file():
-            return read_file(path)
-        kind = "a folder" if path.is_dir() else "no file"
-    except (OSError, ValueError):
-        kind = "no file"
     names = [*ready(), *(f"{name}(...)" for name in families)]
     raise InputError(
         f"{text[:80]!r} is {kind}, no ready recipe ({', '.join(ready())}) and no schedule expression"
@@ -66,6 +62,10 @@ def ready_text(name: str) -> str:
     return (resources.files("etude") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
 
 
-def _is_expression(text: str) -> bool:
-    """Whether a text can only be meant as a schedule: it calls something, and no file is called so."""
-    return "(" in text and not Path(text[:200]).exists()
+def _kind(text: str) -> str:
+    """Return what a text names in the file system; a name that none can have names no file."""
+    try:
+        path = Path(text)
+        return "a folder" if text and path.is_dir() else "a file" if path.is_file() else "no file"
+    except (OSError, ValueError):
+        return "no file"

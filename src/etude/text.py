@@ -39,6 +39,8 @@ def parse(text: str) -> Schedule:
         >>> parse('0.5 * chain(linear(0, 1, over=max("3 epochs", "100 steps")), cosine(1, abs(1e-6)))')
         0.5 * chain(linear(0, 1, over="max(3 epochs, 100 steps)"), cosine(1, abs(1e-06)))
     """
+    if not isinstance(text, str):
+        raise InputError(f"a schedule's text must be a text such as 'cosine(1, 0)', got {text!r}")
     value = _read(parse_tree(text, _LONGEST), 0)
     if not isinstance(value, Schedule):
         raise InputError(f"expected a schedule such as cosine(1, 0), got {text!r}")
@@ -72,6 +74,9 @@ def _call(node: ast.Call, name: str, depth: int) -> Any:
     if any(isinstance(item, ast.Starred) for item in node.args) or any(word.arg is None for word in node.keywords):
         raise _refused(node, "* and ** can't be used in arguments")
     arguments = [_read(item, depth + 1) for item in node.args]
+    twice = {word.arg for word in node.keywords if [other.arg for other in node.keywords].count(word.arg) > 1}
+    if twice:
+        raise _refused(node, f"{name}: {twice.pop()} is given twice")
     named = {str(word.arg): _read(word.value, depth + 1) for word in node.keywords}
     if name in ("max", "min", "round", "floor", "ceil"):
         if named or not all(isinstance(item, str) for item in arguments):

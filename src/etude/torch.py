@@ -45,7 +45,11 @@ def build(models: Any, recipe: Recipe) -> Any:
         >>> [(group["name"], len(group["params"])) for group in build(net, etude.read("yolov5")).param_groups]
         [('norm', 1), ('weight', 1), ('bias', 2)]
     """
+    if not isinstance(recipe, Recipe):
+        raise InputError(f"build needs a recipe, got {type(recipe).__name__}")
     named = list(parameters(models))
+    if not named:
+        raise InputError("the model has no parameters to train")
     assignment = assign(recipe.rules, [parameter for parameter, _ in named])
     for name in assignment.empty:
         warnings.warn(f"group {name!r} ({recipe.rules[name]}) matches no parameter", EtudeWarning, stacklevel=2)
@@ -72,7 +76,10 @@ def parameters(models: Any) -> Iterator[tuple[Parameter, Any]]:
     elif isinstance(models, Mapping):
         prefixed = [(f"{name}.", model) for name, model in models.items()]
     else:
-        prefixed = [(f"{index}.", model) for index, model in enumerate(models)]
+        prefixed = [(f"{index}.", model) for index, model in enumerate(models if isinstance(models, Sequence) else [models])]
+    for _, model in prefixed:
+        if not isinstance(model, torch.nn.Module):
+            raise InputError(f"build needs torch modules, got {type(model).__name__}")
     seen = set()
     for prefix, model in prefixed:
         for path, module in model.named_modules():
@@ -114,7 +121,7 @@ def _optimizer(recipe: Recipe, groups: list[dict[str, Any]]) -> Any:
         arguments["nesterov"] = True
     try:
         return make(groups, **arguments)
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # a user's own optimizer may raise anything
         raise InputError(f"optimizer {settings.name} refuses its arguments: {error}") from None
 
 

@@ -36,14 +36,20 @@ class Commands(click.Group):
         try:
             return super().main(*args, **{**kwargs, "standalone_mode": False})
         except InputError as error:
-            click.echo("\n".join(f"etude: {line}" for line in str(error).splitlines()), err=True)
-            sys.exit(2)
+            _tell(str(error))
         except click.ClickException as error:
-            click.echo(f"etude: {error.format_message()}", err=True)
-            sys.exit(2)
+            _tell(error.format_message())
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `etude table ... | head` has what it wanted
             sys.exit(0)
+
+
+def _tell(message: str) -> None:
+    """Print a mistake, a line each, without what would steer the terminal, and leave with exit code 2."""
+    for line in message.split("\n"):
+        shown = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+        click.echo(f"etude: {shown if len(shown) <= 600 else shown[:597] + '...'}", err=True)
+    sys.exit(2)
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

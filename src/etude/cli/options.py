@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
+from ..errors import InputError
 from ..recipe import Recipe
 from ..sources import read
+from ..text import parse
 
 _FLAGS = (
     ("--epochs", float, "Length of the run in epochs."),
@@ -33,8 +35,20 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def load(source: str, flags: dict[str, Any]) -> Recipe:
     """Read a recipe and put the flags in their place."""
     facts = dict(flags)
-    if facts.get("accumulate") is not None and facts["accumulate"].lstrip("+-").isdigit():
-        facts["accumulate"] = int(facts["accumulate"])
-    if facts.get("epochs") is not None and facts["epochs"] == int(facts["epochs"]):
+    if facts["accumulate"] is not None:
+        facts["accumulate"] = _accumulate(facts["accumulate"])
+    if facts["epochs"] is not None and facts["epochs"].is_integer():
         facts["epochs"] = int(facts["epochs"])
     return read(source).override(**facts)
+
+
+def _accumulate(text: str) -> Any:
+    """Return a number as a number, and anything else as the schedule it should be."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return parse(text)
+    except InputError as error:
+        raise InputError(f"--accumulate must be a whole number or a schedule: {error}") from None

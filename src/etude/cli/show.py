@@ -13,6 +13,7 @@ from ..recipe import Recipe
 from .options import load, recipe_options
 
 _MOST_CHANGES = 20
+_MOST_CHECKED = 5_000_000  # steps, about a tenth of a second
 
 
 @click.command()
@@ -36,6 +37,9 @@ def report(plan: Plan) -> Iterator[str]:
     if plan.total < float("inf"):
         yield from _curves(plan)
         yield from _changes(plan)
+        outside = plan.outside() if plan.total <= _MOST_CHECKED else None
+        if outside:
+            yield f"\nbeware: {outside}"
     ignored = list(_ignored(plan))
     if ignored:
         yield "\nignored or cut"

@@ -24,10 +24,16 @@ def table(recipe: str, at: str | None, every: int | None, by: str, form: str, **
     """Print the values in force at every step: learning rate, momentum and weight decay of each group."""
     plan = load(recipe, flags).plan()
     indices = _indices(plan, at, every, by)
+    past = [index for index in indices if by == "step" and index >= plan.total]
+    if past:
+        click.echo(f"note: step {past[0]} is past the run's {plan.total} steps; every schedule holds its end there", err=True)
     rows = [plan.row(plan.tick(index) if by == "step" else plan.tick_of_batch(index)) for index in indices]
     accumulate = _accumulate(plan, indices, by)
     lines = {"text": _text, "csv": _csv, "json": _json}[form](plan, indices, rows, accumulate, by)
     click.echo("\n".join(lines))
+
+
+_MOST_ROWS = 2_000_000
 
 
 def _indices(plan: Plan, at: str | None, every: int | None, by: str) -> list[int]:
@@ -44,6 +50,10 @@ def _indices(plan: Plan, at: str | None, every: int | None, by: str) -> list[int
     total = plan.end()
     if by == "batch":
         total = plan.clock.batch_of_step(total - 1) + 1
+    if total // (every or 1) > _MOST_ROWS:
+        raise InputError(
+            f"a table of {total // (every or 1)} rows is more than the {_MOST_ROWS} that are printed: use --every or --at"
+        )
     return sorted({*range(0, total, every or 1), total - 1})
 
 

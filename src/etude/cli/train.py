@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,26 +19,35 @@ from .options import load, recipe_options
 @click.option("--out", metavar="DIR", help="The run folder, made new.  [default: runs/NAME]")
 @click.option("--model", metavar="M", help="module:function that returns a torch module.  [default: ResNet-18]")
 @click.option("--data", metavar="D", help="module:function that returns (training set, test set).  [default: digits]")
-@click.option("--seed", type=int, metavar="N", help="Seed of weights and data order.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Seed of weights and data order.")
 def train(recipe: str, out: str | None, model: str | None, data: str | None, seed: int | None, **flags: Any) -> None:
     """Train a model with a recipe: by default ResNet-18 on the embedded digits. --samples N takes the first N."""
     need("torch")
     from ..train.loop import train as run
+
+    warnings.showwarning = note
 
     loaded = load(recipe, flags)
     if data is not None and flags["samples"] is None:
         loaded = replace(loaded, run=replace(loaded.run, samples=None))  # a recipe's number is of its own data
     given: dict[str, Any] = {"model": model, "data": data, "seed": seed}
     settings = replace(loaded.train, **{name: value for name, value in given.items() if value is not None})
-    folder = Path(out or f"runs/{_folder_name(loaded.name)}")
+    folder = Path(f"runs/{_folder_name(loaded.name)}" if out is None else out)
     try:
         finished(folder, run(replace(loaded, train=settings), folder))
     except KeyboardInterrupt:
         stopped(folder)
 
 
+def note(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: str | None = None
+) -> None:
+    """Print a warning as a line of its own, without the place in the code that a library user needs."""
+    click.echo(f"note: {message}", err=True)
+
+
 def _folder_name(name: str) -> str:
-    if not all(letter.isalnum() or letter in "-_." for letter in name):
+    if not all(letter.isalnum() or letter in "-_." for letter in name) or name.startswith("."):
         raise InputError("this recipe's name makes no folder: name one with --out DIR")
     return name
 

@@ -29,6 +29,7 @@ def draw_plans(plans: Sequence[Plan], path: Path) -> None:
     Raises:
         InputError: matplotlib is missing, or the ending is another.
     """
+    check_ending(path)
     names = [name for name in LABELS if any(name in plan.hyperparameters for plan in plans)]
     figure, axes = new_figure(len(names), len(plans), sharey="row", heights=[2 if name == "lr" else 1 for name in names])
     for column, plan in enumerate(plans):
@@ -40,7 +41,7 @@ def draw_plans(plans: Sequence[Plan], path: Path) -> None:
             else:
                 panel.set_axis_off()
         title = plan.recipe.name if len(plan.recipe.name) <= 60 else plan.recipe.name[:57] + "..."
-        axes[0][column].set_title(title)
+        axes[0][column].set_title(title, parse_math=False)
         axes[-1][column].set_xlabel("step (optimizer updates)")
         epochs_above(axes[0][column], plan)
     save(figure, path)
@@ -110,10 +111,14 @@ def epochs_above(panel: Any, plan: Plan) -> None:
         scale.set_xlabel("epoch")
 
 
-def save(figure: Any, path: Path) -> None:
-    """Write a figure, and let it go."""
+def check_ending(path: Path) -> None:
+    """Refuse a kind of file that is not drawn, before anything is."""
     if path.suffix not in (".png", ".svg"):
         raise InputError(f"a picture must end in .png or .svg, got {str(path)!r}")
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write a figure, and let it go."""
     figure.align_ylabels()
     try:
         # without a date and with a fixed salt, the same plan makes the same file
@@ -121,5 +126,7 @@ def save(figure: Any, path: Path) -> None:
             figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
     except OSError as error:
         raise InputError(f"{path} can't be written: {error.strerror}") from None
+    except (ArithmeticError, ValueError) as error:
+        raise InputError(f"these values can't be drawn: {error}") from None
     finally:
         need("matplotlib.pyplot").close(figure)

@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..plan import Plan
 from ..schedule import Frame, Schedule
 from ..shapes import Ramp, cosine
-from .figure import COLOURS, new_figure, save, style
+from .figure import COLOURS, check_ending, new_figure, save, style
 
 _POINTS = 201
 
@@ -43,6 +43,8 @@ def stages(shape: Ramp, frame: Frame) -> list[Stage]:
             Stage("1 + cos(πt/n)", lambda u: 1 + math.cos(math.pi * u)),
             Stage("(1 + cos(πt/n)) / 2", lambda u: shape.rest(u, 1 - u, Scalar)),
         ]
+    elif type(shape).rest is Ramp.rest:  # an exponential is no sum of terms
+        return [Stage(repr(shape), lambda u: shape.between(start, end)(u, 1 - u, Scalar))]
     else:
         first = [Stage(f"{type(shape).__name__}, from 1 to 0", lambda u: type(shape).rest(shape, u, 1 - u, Scalar))]
     scaled = Stage(f"× ({start:g} − {end:g})", lambda u: (start - end) * shape.rest(u, 1 - u, Scalar))
@@ -59,6 +61,7 @@ def draw_stages(plan: Plan, path: Path) -> None:
     Raises:
         InputError: the schedule holds no shape that is built of terms.
     """
+    check_ending(path)
     group = plan.groups[0]
     schedule = plan.recipe.schedule("lr", group)
     shape = _last_shape(schedule) if schedule else None

@@ -19,10 +19,12 @@ def chart(values: Sequence[float], *, width: int = 64, height: int = 8) -> list[
 
     Example:
         >>> print("\\n".join(chart([0.0, 1.0, 2.0], width=4, height=2)))
-        2 ┤⠀⢀⠔⠁
+        2 ┤⠀⠀⡠⠊
         0 ┤⡠⠊⠀⠀
     """
     low, high = min(values), max(values)
+    if not math.isfinite(high - low):  # the widest floats: their difference is none
+        return chart([value / 4 for value in values], width=width, height=height)
     columns, rows = width * 2, height * 4
     cells = [[0] * width for _ in range(height)]
     previous = None

@@ -6,6 +6,7 @@ import os
 import random
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from typing import Any
 import torch
 
 from ..errors import InputError
+
+KEYS = {"step", "train", "model", "optimizer", "driver", "random", "sums", "metrics", "sizes"}
+"""What a checkpoint holds."""
 
 _KEPT = 2
 _SHARE = 0.05  # of the time, at most, goes into saving
@@ -49,9 +53,14 @@ class Checkpoints:
     def save(self, step: int, state: dict[str, Any]) -> None:
         """Save a state that `torch.load(weights_only=True)` can read: tensors, numbers, texts, lists and dicts."""
         begun = time.monotonic()
-        self.folder.mkdir(exist_ok=True)
-        path = self.folder / f"step-{step:08d}.pt"
-        write_atomically(path, lambda beside: torch.save(state, beside))
+        try:
+            self.folder.mkdir(exist_ok=True)
+            path = self.folder / f"step-{step:08d}.pt"
+            write_atomically(path, lambda beside: torch.save(state, beside))
+        except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError on a full disk
+            raise InputError(
+                f"{self.folder} can't be written: {str(error).splitlines()[0]}; the checkpoints there are whole"
+            ) from None
         for old in self.paths()[:-_KEPT]:
             old.unlink()
         self._saved = time.monotonic()
@@ -71,13 +80,23 @@ class Checkpoints:
         if not paths:
             return None
         try:
+            with zipfile.ZipFile(paths[-1]) as archive:
+                damaged = archive.testzip()  # torch.load itself looks at no checksum
+            if damaged:
+                raise ValueError(f"{damaged} is damaged")
             state: dict[str, Any] = torch.load(paths[-1], map_location="cpu", weights_only=True)
-            state["step"], state["model"], state["optimizer"], state["driver"]
+            if not isinstance(state, dict) or set(state) != KEYS:
+                raise ValueError("it holds something else")
         except Exception as error:  # torch.load raises whatever its zip and pickle readers meet
             reason = (str(error) or type(error).__name__).splitlines()[0][:100]
-            before = f"to go on from {paths[-2].name}, delete it" if len(paths) > 1 else "to start over, delete it"
-            raise InputError(f"{paths[-1]} is not a whole checkpoint ({reason}): {before}") from None
+            raise self.broken(reason) from None
         return state
+
+    def broken(self, reason: str) -> InputError:
+        """Return the error that names the newest checkpoint, and what to do about it."""
+        *before, newest = self.paths()
+        cure = f"to go on from {before[-1].name}, delete it" if before else "to start over, delete it"
+        return InputError(f"{newest} is not a whole checkpoint ({reason}): {cure}")
 
 
 def random_state() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def digits() -> tuple[Any, Any]:
 
 def load_data(name: str) -> tuple[Any, Any]:
     """Return (training set, test set) from "module:function": datasets with a length, of (input, label) pairs."""
-    data = find(name, "data")()
+    data = _call(name, "data", find(name, "data"))
     if not (
         isinstance(data, tuple | list) and len(data) == 2 and all(hasattr(part, "__getitem__") and len(part) for part in data)
     ):
@@ -46,10 +47,22 @@ def load_model(name: str, classes: int | None) -> Any:
     except (TypeError, ValueError):
         takes = ()  # type: ignore[assignment]
     told = any(one.name == "num_classes" or one.kind is one.VAR_KEYWORD for one in takes)
-    model = make(num_classes=classes) if told and classes else make()
+    model = _call(name, "model", make, **({"num_classes": classes} if told and classes else {}))
     if not isinstance(model, need("torch").nn.Module):
         raise InputError(f"model {name!r} must return a torch.nn.Module, got {type(model).__name__}")
     return model
+
+
+def _call(name: str, what: str, function: Any, **arguments: Any) -> Any:
+    """Call a user's function; what it raises is told in one line, with the place."""
+    try:
+        return function(**arguments)
+    except InputError:
+        raise
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{frame.filename}:{frame.lineno}"
+        raise InputError(f"{what} {name!r} failed: {type(error).__name__}: {error} ({place})") from error
 
 
 def classes(dataset: Any) -> int | None:
@@ -73,7 +86,7 @@ def find(name: str, what: str) -> Any:
         module = importlib.import_module(home)
         if not hasattr(module, function) and home == "torchvision":
             module = importlib.import_module("torchvision.models")
-    except Exception as error:  # a broken torchvision raises RuntimeError, and a user's module may raise anything
+    except (Exception, SystemExit) as error:  # a broken torchvision raises RuntimeError, a user's module anything
         raise InputError(f"{what} {name!r} can't be imported: {type(error).__name__}: {error}") from error
     if not callable(getattr(module, function, None)):
         raise InputError(f"{what} {name!r}: module {home!r} has no function {function!r}")

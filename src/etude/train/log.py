@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from .checkpoint import write_atomically
+from ..errors import InputError
 
 METRICS = ("epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
+_FILES = ("log.jsonl", "metrics.csv")
 
 
 class Log:
-    """The two files of a run folder, cut back to a step and then written on."""
+    """The two files of a run folder, cut back to where a checkpoint left them and then written on."""
 
-    def __init__(self, folder: Path, groups: Sequence[str], step: int) -> None:
+    def __init__(self, folder: Path, groups: Sequence[str], sizes: Mapping[str, int] | None) -> None:
         self.groups = groups
-        self._steps = _reopen(folder / "log.jsonl", lambda line: json.loads(line)["step"] < step)
-        header = ",".join([*METRICS, *(f"lr/{group}" for group in groups)]) + "\n"
-        self._metrics = _reopen(folder / "metrics.csv", lambda line: line == header or int(line.split(",")[1]) <= step)
+        self._paths = [folder / name for name in _FILES]
+        for path in self._paths:
+            _cut(path, (sizes or {}).get(path.name, 0))
+        self._steps, self._metrics = (path.open("a", newline="") for path in self._paths)
         self._writer = csv.writer(self._metrics, lineterminator="\n")
-        if self._metrics.tell() == 0:
-            self._metrics.write(header)
+        if not sizes:
+            self._writer.writerow([*METRICS, *(f"lr/{group}" for group in groups)])
 
     def step(self, step: int, epoch: int, loss: float, applied: dict[str, dict[str, float]]) -> None:
         self._steps.write(json.dumps({"step": step, "epoch": epoch, "loss": loss, **applied}) + "\n")
@@ -31,25 +33,26 @@ class Log:
     def epoch(self, values: dict[str, float], lr: dict[str, float]) -> None:
         self._writer.writerow([*(values[name] for name in METRICS), *(lr[group] for group in self.groups)])
 
-    def flush(self) -> None:
+    def sizes(self) -> dict[str, int]:
+        """Write out what is under way; return the bytes of each file, which a checkpoint keeps."""
         self._steps.flush()
         self._metrics.flush()
+        return {path.name: path.stat().st_size for path in self._paths}
 
     def close(self) -> None:
         self._steps.close()
         self._metrics.close()
 
 
-def _reopen(path: Path, keep: Any) -> TextIO:
-    """Open a file to append to, after dropping the lines of steps that will be made again, and a half-written last one."""
-    if path.exists():
-        lines = []
-        for line in path.read_text().splitlines(keepends=True):
-            if not line.endswith("\n") or not keep(line):
-                break
-            lines.append(line)
-        write_atomically(path, "".join(lines))
-    return path.open("a")
+def _cut(path: Path, size: int) -> None:
+    """Drop the lines of steps that will be made again."""
+    try:
+        if size > (path.stat().st_size if path.exists() else 0):
+            raise InputError(f"{path} is shorter than when the checkpoint was made ({size} bytes): put it back, or train anew")
+        with path.open("ab") as file:
+            file.truncate(size)
+    except OSError as error:
+        raise InputError(f"{path} can't be written: {error.strerror}") from None
 
 
 def read_metrics(folder: Path) -> dict[str, list[float]]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
-from dataclasses import replace
+import traceback
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from torch.utils.data import default_collate
 from .. import torch as etude_torch
 from ..errors import InputError, need
 from ..plan import Plan
-from ..recipe import Recipe, Training
+from ..recipe import Recipe, Training, difference
 from ..recipe_yaml import dumps, read_file
 from .checkpoint import Checkpoints, random_state, set_random_state, write_atomically
 from .data import classes, load_data, load_model
@@ -52,8 +53,11 @@ def train(recipe: Recipe, folder: Path, *, quiet: bool = False) -> dict[str, flo
     training, test = load_data(settings.data or DIGITS)
     recipe = replace(_with_samples(recipe, len(training)), train=settings)
     job = _Job(recipe, folder, training, test)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "recipe.yaml", dumps(recipe))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / "recipe.yaml", dumps(recipe))
+    except OSError as error:
+        raise InputError(f"{folder} can't be made: {error.strerror}") from None
     return job.go(None, quiet)
 
 
@@ -122,6 +126,9 @@ class _Job:
         self.recipe, self.folder, self.training, self.test = recipe, folder, training, test
         self.plan = recipe.plan()
         self.total = self.plan.end()
+        outside = self.plan.outside()
+        if outside:
+            raise InputError(f"{outside}: an optimizer can't be driven with it; see `etude show`")
         random.seed(settings.seed)
         torch.manual_seed(settings.seed)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -140,14 +147,14 @@ class _Job:
     def go(self, state: dict[str, Any] | None, quiet: bool) -> dict[str, float]:
         if state is not None:
             self._load(state)
-        log = Log(self.folder, self.plan.groups, self.step)
+        log = Log(self.folder, self.plan.groups, state and state["sizes"])
         start = self.plan.clock.batch_of_step(self.step - 1) + 1 if self.step else 0
         try:
             with Progress(self.total, self.step, self.plan.groups, quiet) as progress:
                 self._run(start, log, progress)
+            self.checkpoints.save(self.step, self._state(log))
         finally:
             log.close()
-        self.checkpoints.save(self.step, self._state())
         self._finish()
         return self.metrics
 
@@ -168,7 +175,6 @@ class _Job:
                 losses = []
                 log.step(self.step - 1, batch.epoch, loss, self._applied())
                 if not math.isfinite(loss):
-                    log.flush()
                     raise InputError(
                         f"the loss is {loss} at step {self.step - 1}: "
                         f"lower --lr or lengthen the warmup; what {self.folder} holds is kept"
@@ -178,14 +184,12 @@ class _Job:
                 self._end_epoch(batch.epoch, log)
                 progress.epoch(self.metrics)
             if not losses and self.step < self.total and self.checkpoints.due():
-                log.flush()
-                self.checkpoints.save(self.step, self._state())
+                self.checkpoints.save(self.step, self._state(log))
 
     def _backward(self, batch: Batch, in_step: int) -> torch.Tensor:
         """Add a batch's gradient, as its part of the mean over the step's batches; return its loss."""
         self.model.train()
-        inputs, labels = (part.to(self.device) for part in default_collate([self.training[i] for i in batch.samples]))
-        scores = self.model(inputs)
+        scores, labels = self._scores(self.training, batch.samples)
         loss = cross_entropy(scores, labels)
         (loss / in_step).backward()  # type: ignore[no-untyped-call]
         count = len(labels)
@@ -193,6 +197,25 @@ class _Job:
         self.sums[1] += int((scores.argmax(1) == labels).sum())
         self.sums[2] += count
         return loss.detach()
+
+    def _scores(self, dataset: Any, samples: Iterable[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the model's scores of some samples, and their labels."""
+        try:
+            inputs, labels = (part.to(self.device) for part in default_collate([dataset[index] for index in samples]))
+            scores = self.model(inputs)
+        except Exception as error:  # a user's model and data may raise anything
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            problem = " ".join(str(error).split())[:300]
+            raise InputError(
+                f"model {self.recipe.train.model!r} can't take data {self.recipe.train.data!r}: {type(error).__name__}: "
+                f"{problem} ({frame.filename}:{frame.lineno})"
+            ) from error
+        if not (scores.ndim == 2 and labels.ndim == 1 and int(labels.min()) >= 0 and int(labels.max()) < scores.shape[1]):
+            raise InputError(
+                f"model {self.recipe.train.model!r} must give (batch, classes) scores for labels from 0 to classes - 1; "
+                f"got scores {tuple(scores.shape)} for labels {tuple(labels.shape)} up to {int(labels.max())}"
+            )
+        return scores, labels
 
     def _freeze(self, part: int) -> None:
         """Let the groups that a stage freezes rest: without gradients their optimizer passes them by."""
@@ -231,37 +254,40 @@ class _Job:
         self.model.eval()
         loss = hits = 0.0
         for first in range(0, len(self.test), 256):
-            items = [self.test[index] for index in range(first, min(first + 256, len(self.test)))]
-            inputs, labels = (part.to(self.device) for part in default_collate(items))
-            scores = self.model(inputs)
+            scores, labels = self._scores(self.test, range(first, min(first + 256, len(self.test))))
             loss += float(cross_entropy(scores, labels, reduction="sum"))
             hits += int((scores.argmax(1) == labels).sum())
         return loss / len(self.test), hits / len(self.test)
 
-    def _state(self) -> dict[str, Any]:
+    def _state(self, log: Log) -> dict[str, Any]:
         return {
             "step": self.step,
+            "train": asdict(self.recipe.train),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "driver": self.driver.state_dict(),
             "random": random_state(),
             "sums": self.sums,
             "metrics": self.metrics,
+            "sizes": log.sizes(),
         }
 
     def _load(self, state: dict[str, Any]) -> None:
+        changed = difference({"train": state["train"]}, {"train": asdict(self.recipe.train)})
+        if changed:
+            raise InputError("the checkpoint is of another run (there -> here): " + "; ".join(changed))
         self.driver.load_state_dict(state["driver"])
         try:
             self.model.load_state_dict(state["model"])
-        except RuntimeError as error:
-            raise InputError(f"the checkpoint's weights do not fit the model: {str(error).splitlines()[0]}") from None
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.sums, self.metrics = state["sums"], state["metrics"]
-        set_random_state(state["random"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            set_random_state(state["random"])
+            self.sums, self.metrics = state["sums"], state["metrics"]
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise self.checkpoints.broken(f"it does not fit the model: {' '.join(str(error).split())[:200]}") from None
 
     def _finish(self) -> None:
         """Draw the pictures, then write the weights: their file says that the run is whole."""
-        from ..draw.run_figure import draw_run
+        from .pictures import draw_run
 
         safetensors = need("safetensors.torch")
         draw_run(self.folder, self.plan)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..draw.figure import COLOURS, look, new_figure, save, style
 from ..plan import Plan
-from ..train.log import read_metrics, read_steps
-from .figure import COLOURS, look, new_figure, save, style
+from .log import read_metrics, read_steps
 
 
 def draw_run(folder: Path, plan: Plan) -> None:
