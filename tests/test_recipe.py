@@ -99,7 +99,7 @@ def test_yaml_round_trip_is_exact(recipe):
         ("etude: 1\noptimizer: {name: SGD, lr: '0.1'}", "optimizer.lr must be a number, got '0.1'"),
         ("etude: 1\noptimizer: {name: SGD, lr: .nan}", "lr must be a finite number, got nan"),
         ("etude: 1\noptimizer: {name: SGD, lr: -1}", "lr must be 0 or above, got -1"),
-        ("etude: 1\noptimizer: {name: Adam, lr: 1, betas: [1, 0.9]}", "betas must be two numbers in [0, 1), got (1.0, 0.9)"),
+        ("etude: 1\noptimizer: {name: Adam, lr: 1, betas: [1, 0.9]}", "betas must be two numbers in [0, 1), got (1, 0.9)"),
         ("etude: 1\noptimizer: {name: Adam, lr: 1, betas: [0.9, 0.99], momentum: 0.9}", "give momentum or betas, not both"),
         ("etude: 1\noptimizer: {name: SGD, lr: 1, nesterov: true}", "nesterov needs a momentum above 0"),
         ("etude: 2\noptimizer: {name: SGD, lr: 1}", "r.yaml:1:1: etude: 2 is not a recipe format this etude reads; it reads 1"),

@@ -46,6 +46,10 @@ class Scalar:
         return float(round(value))
 
     @staticmethod
+    def clip(value: float, low: float, high: float) -> float:
+        return low if value < low else min(value, high)
+
+    @staticmethod
     def where(condition: bool, a: float, b: float) -> float:
         return a if condition else b
 
@@ -80,6 +84,9 @@ class Arrays:
     def where(self, condition: Value, a: Value, b: Value) -> Value:
         return self.module.where(condition, a, b)
 
+    def clip(self, value: Value, low: float, high: float) -> Value:
+        return self.minimum(self.maximum(value, low), high)
+
     def select(self, t: Value, edges: Sequence[float], functions: Sequence[Function]) -> Value:
         result = functions[0](t, self)
         for edge, function in zip(edges, functions[1:], strict=True):
@@ -103,11 +110,18 @@ class Arrays:
 
 
 class NumPy(Arrays):
-    """NumPy: `select` cuts the times where the phases meet, so that a block in one phase costs one phase."""
+    """NumPy: times that lie inside one phase, or inside a shape, cost no more than that."""
+
+    def _bounds(self, t: Value) -> tuple[float, float]:
+        return (float(t.min()), float(t.max())) if t.size else (0.0, 0.0)
+
+    def clip(self, value: Value, low: float, high: float) -> Value:
+        first, last = self._bounds(value)
+        return value if low <= first and last <= high else super().clip(value, low, high)
 
     def select(self, t: Value, edges: Sequence[float], functions: Sequence[Function]) -> Value:
         np = self.module
-        first, last = (bisect_right(edges, float(bound)) for bound in (t.min(), t.max())) if t.size else (0, 0)
+        first, last = (bisect_right(edges, bound) for bound in self._bounds(t))
         if first == last:
             return functions[first](t, self)
         phase = np.searchsorted(np.asarray(edges), t, side="right")

@@ -26,8 +26,8 @@ class between(Schedule):
         InputError: the schedule holds `abs(...)`, or a level is not finite.
 
     Example:
-        >>> between(abs(1e-4), 1, repeat(linear(0, 1), every="2000 steps"))
-        between(abs(0.0001), 1, repeat(linear(0, 1), every="2000 steps"))
+        >>> between(0.1, 1, repeat(linear(0, 1), "2000 steps"))
+        between(0.1, 1, repeat(linear(0, 1), "2000 steps"))
 
     Source: torch CyclicLR's base_lr and max_lr.
     """
@@ -79,8 +79,8 @@ class clip(_Wrapper):
         InputError: neither is given, or one is not finite.
 
     Example:
-        >>> clip(decay(0.9, per="1 epoch"), lo=abs(1e-5))
-        clip(decay(0.9, per="1 epoch"), lo=abs(1e-05))
+        >>> clip(decay(0.9, per="1 epoch"), lo=0.01)
+        clip(decay(0.9, per="1 epoch"), lo=0.01)
     """
 
     schedule: Schedule
@@ -153,7 +153,7 @@ class shift(_Wrapper):
         by = frame.at(at, math.inf).ticks(self.by, "shift: by")
         knots = tuple((tick if tick <= at else tick + by, what) for tick, what in inner.knots)
         return Curve(
-            lambda t, xp: inner.value(t - xp.minimum(xp.maximum(t - at, 0.0), by), xp),
+            lambda t, xp: inner.value(t - xp.clip(t - at, 0.0, by), xp),
             (*knots, (at, f"the clock stands still for {self.by}")),
         )
 
@@ -281,7 +281,7 @@ class approach(Schedule):
             return inner
 
         def curve(t: Value, xp: Any) -> Value:
-            t_in = xp.minimum(xp.maximum(t - origin, 0.0), n)
+            t_in = xp.clip(t - origin, 0.0, n)
             return start * ((n - t_in) / n) + inner.value(t, xp) * (t_in / n)
 
         begins, ends = (origin, f"warmup from {text_of(self.start)} begins"), (origin + n, "warmup ends")

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 from .errors import InputError, did_you_mean
 from .schedule import Schedule, number
@@ -44,8 +44,6 @@ class Group:
     Raises:
         InputError: an unknown kind or hyperparameter.
     """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
 
     kind: str | tuple[str, ...] | None = None
     pattern: str | tuple[str, ...] | None = None

@@ -101,8 +101,8 @@ class repeat(Schedule):
         InputError: `grow` is not above 0, or `every` is no length.
 
     Example:
-        >>> repeat(cosine(1, 0), every="10 epochs", grow=2, shrink=0.5)
-        repeat(cosine(1, 0), every="10 epochs", grow=2, shrink=0.5)
+        >>> repeat(cosine(1, 0), "10 epochs", grow=2, shrink=0.5)
+        repeat(cosine(1, 0), "10 epochs", grow=2, shrink=0.5)
 
     Source: SGDR (arXiv 1608.03983), torch CosineAnnealingWarmRestarts (T_mult = grow); CyclicLR's triangular2 is
     shrink=0.5.

@@ -77,7 +77,7 @@ class Plan:
         self._block = lru_cache(maxsize=2)(self._compute)
 
     def _column(self, name: str, group: str, known: dict[Any, int]) -> Column:
-        base = self.recipe.base(name, group) or 0.0
+        base = float(self.recipe.base(name, group) or 0.0)
         schedule = self.recipe.schedule(name, group)
         if schedule is None:
             return Column(None, base)
@@ -112,32 +112,41 @@ class Plan:
         """
         if (step is None) == (batch is None):
             raise InputError("give a step or batch=...")
-        rows = self.row(self.tick(step) if step is not None else self.tick_of_batch(batch or 0))
-        return {name: dict(zip(self.groups, row, strict=True)) for name, row in rows.items()}
+        rows = self.rows([self.tick(step) if step is not None else self.tick_of_batch(batch or 0)])
+        return {name: dict(zip(self.groups, row, strict=True)) for name, (row,) in rows.items()}
 
     def tick_of_batch(self, batch: int) -> float:
         """Return the time at which a batch's schedules are read."""
         _check_index(batch, "batch")
         return float(batch if self.recipe.clock == "batch" else self.clock.step_of_batch(batch))
 
-    def row(self, tick: float) -> dict[str, list[float]]:
-        """Return the values at a tick, a list by group for each hyperparameter; Python floats alone."""
-        levels = self.levels(tick)
-        rows = {
-            name: [column.base if column.curve is None else column.base * levels[column.curve] for column in columns]
-            for name, columns in self.columns.items()
-        }
-        if not all(math.isfinite(value) for row in rows.values() for value in row):
-            raise self._not_finite(tick)
+    def rows(self, ticks: Sequence[float]) -> dict[str, list[tuple[float, ...]]]:
+        """Return the values at some ticks, for each hyperparameter a row of all groups a tick; Python floats alone."""
+        levels = [self._levels(curve, ticks) for curve in self.curves]
+        rows = {}
+        for name, columns in self.columns.items():
+            values = [
+                [column.base] * len(ticks) if column.curve is None else [column.base * level for level in levels[column.curve]]
+                for column in columns
+            ]
+            for column in values:
+                if not all(map(math.isfinite, column)):
+                    raise self._not_finite(
+                        next(tick for tick, value in zip(ticks, column, strict=True) if not math.isfinite(value))
+                    )
+            rows[name] = list(zip(*values, strict=True))
         return rows
+
+    def _levels(self, curve: Curve, ticks: Sequence[float]) -> list[float]:
+        tick = math.nan
+        try:
+            return [float(curve.value(tick := one, Scalar)) for one in ticks]
+        except ArithmeticError:
+            raise self._not_finite(tick) from None
 
     def levels(self, tick: float) -> list[float]:
         """Return the distinct curves at a tick, before any base multiplies them."""
-        try:
-            levels = [float(curve.value(tick, Scalar)) for curve in self.curves]
-        except ArithmeticError:
-            raise self._not_finite(tick) from None
-        return levels
+        return [level for curve in self.curves for level in self._levels(curve, (tick,))]
 
     def _not_finite(self, tick: float) -> InputError:
         return InputError(f"{self.recipe.name}: the values are not finite at {self.recipe.clock} {tick:g}")
@@ -222,11 +231,11 @@ class Plan:
             ticks = np.array([self.clock.batch_of_step(step) for step in range(first, stop)], dtype=float)
         with np.errstate(all="ignore"):
             curves = [curve.value(ticks, xp) for curve in self.curves]
-        for columns in self.columns.values():
-            for column in columns:
-                curve = np.empty(0) if column.curve is None else curves[column.curve]
-                if curve.size and not all(math.isfinite(column.base * float(bound)) for bound in (curve.min(), curve.max())):
-                    raise self._not_finite(ticks[np.argmin(np.isfinite(column.base * curve))])
+        for index, curve in enumerate(curves):
+            # the largest base decides, so that one look at a curve serves every group
+            base = max(abs(column.base) for columns in self.columns.values() for column in columns if column.curve == index)
+            if not all(math.isfinite(base * float(bound)) for bound in (curve.min(), curve.max())):
+                raise self._not_finite(ticks[np.argmin(np.isfinite(base * curve))])
         return curves
 
     def outside(self) -> str | None:

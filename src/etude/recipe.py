@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, did_you_mean
 from .groups import HYPERPARAMETERS, Group, base_value, check_hyperparameters
@@ -40,8 +40,6 @@ class Optimizer:
     Raises:
         InputError: a value is out of its domain, or both `momentum` and `betas` are given.
     """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
 
     name: str
     lr: float
@@ -82,8 +80,6 @@ class Optimizer:
 class Training:
     """What `etude train` trains where the command line doesn't say: both are "module:function"."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
-
     model: str | None = None
     data: str | None = None
     seed: int = 0
@@ -115,8 +111,6 @@ class Recipe:
         >>> recipe.plan(Run(steps=100)).at(50)["lr"]["all"]
         0.04999999999999999
     """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
 
     optimizer: Optimizer
     groups: dict[str, Group] = field(default_factory=dict)

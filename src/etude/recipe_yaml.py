@@ -5,12 +5,16 @@ from __future__ import annotations
 import functools
 import io
 import itertools
-import json
+import re
+from collections.abc import Callable
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
 from .errors import InputError, did_you_mean
-from .recipe import VERSION, Recipe
+from .groups import Group
+from .recipe import VERSION, Optimizer, Recipe, Training
+from .run import Run, Stage
 from .text import parse
 
 # The shipped recipes have two thousand characters; these bounds keep any file within a second.
@@ -18,7 +22,6 @@ _LONGEST = 64 * 1024  # characters
 _MOST = 4_000  # values, aliases written out
 _DEEPEST = 20
 _MOST_LINES = 20  # mistakes told at once
-_KEYS = ("etude", "name", "optimizer", "groups", "schedules", "clock", "run", "train")
 
 
 def loads(text: str, where: str = "recipe") -> Recipe:
@@ -38,7 +41,7 @@ def loads(text: str, where: str = "recipe") -> Recipe:
         raise InputError(
             f"{where}:{line}:{column}: etude: {version!r} is not a recipe format this etude reads; it reads {VERSION}"
         )
-    return _validated(plain, document, where, text)
+    return _Builder(document, where).recipe(plain, text)
 
 
 def dumps(recipe: Recipe) -> str:
@@ -140,105 +143,95 @@ def _plain(node: Any, where: str, left: list[int], depth: int) -> Any:
     raise InputError(f"{where}: {str(node)[:40]!r} is a {type(node).__name__}, a kind of value that no recipe holds")
 
 
-def _validated(plain: dict[str, Any], document: Any, where: str, text: str) -> Recipe:
-    import pydantic
+class _Builder:
+    """Builds a recipe from plain data by the annotations of its dataclasses, and gathers every mistake with its place."""
 
-    plain.setdefault("name", Path(where).stem)
-    if isinstance(plain["name"], int | float) and not isinstance(plain["name"], bool):
-        plain["name"] = str(plain["name"])
-    try:
-        # JSON is where pydantic's strict mode takes a list for a tuple and nothing for anything else
-        recipe: Recipe = _adapter().validate_json(json.dumps(plain), strict=True)
-    except pydantic.ValidationError as error:
-        raise InputError("\n".join(_lines(error.errors(include_url=False), plain, document, where))) from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: {error}") from None
-    object.__setattr__(recipe, "source", text)
-    return recipe
+    def __init__(self, document: Any, where: str) -> None:
+        self.document, self.where = document, where
+        self.mistakes: list[tuple[tuple[int, int], str]] = []
+
+    def recipe(self, plain: dict[str, Any], text: str) -> Recipe:
+        plain.setdefault("name", Path(self.where).stem)
+        if type(plain["name"]) in (int, float):
+            plain["name"] = str(plain["name"])
+        built: Recipe = self.build(Recipe, plain, ())
+        if self.mistakes:
+            lines = [line for _, line in sorted(self.mistakes)]
+            more = [f"{self.where}: and {len(lines) - _MOST_LINES} more mistakes"] if len(lines) > _MOST_LINES else []
+            raise InputError("\n".join(lines[:_MOST_LINES] + more))
+        return replace(built, source=text)
+
+    def wrong(self, path: _Path, problem: str) -> None:
+        place = _place(self.document, path)
+        self.mistakes.append((place, f"{self.where}:{place[0]}:{place[1]}: {problem}"))
+
+    def build(self, kind: Any, plain: Any, path: _Path) -> Any:
+        """Return an instance of a dataclass; nothing useful where there are mistakes."""
+        if not isinstance(plain, dict):
+            return self.must(path, "a mapping of keys to values", plain)
+        known = {item.name: item for item in fields(kind) if item.name != "source"}
+        before = len(self.mistakes)
+        for key in plain.keys() - known.keys():
+            inside = f" in {'.'.join(map(str, path))}" if path else ""
+            self.wrong((*path, key), f"unknown key {key!r}{inside}{did_you_mean(key, known)}")
+        values = {}
+        for name, item in known.items():
+            if name in plain:
+                values[name] = self.value(str(item.type), plain[name], (*path, name))
+            elif item.default is MISSING and item.default_factory is MISSING:
+                self.wrong(path, f"{name!r} is missing{' in ' if path else ''}{'.'.join(map(str, path))}")
+        return self.made(lambda: kind(**values), path) if len(self.mistakes) == before else None
+
+    def made(self, make: Callable[[], Any], path: _Path) -> Any:
+        """Call a constructor; what it refuses is a mistake at this place, or at the one it names."""
+        try:
+            return make()
+        except InputError as error:
+            place = ".".join(map(str, path))
+            self.wrong((*path, *error.at), f"{place}: {error}" if place and not error.at else str(error))
+
+    def value(self, kind: str, value: Any, path: _Path) -> Any:
+        """Return a value of the kind that a field is annotated with."""
+        if kind.endswith(" | None") and value is None:
+            return None
+        kind = kind.removesuffix(" | None")
+        if kind == "int | Schedule":
+            kind = "Schedule" if isinstance(value, str) else "int"
+        if kind == "str | tuple[str, ...]":
+            kind = "tuple[str, ...]" if isinstance(value, list) else "str"
+        if kind == "Any":
+            return value
+        if kind in _PARTS:
+            return self.build(_PARTS[kind], value, path)
+        if kind == "Schedule":
+            return self.made(lambda: parse(value), path) if isinstance(value, str) else self.must(path, _EXPECTED["str"], value)
+        inner = _INNER.match(kind)
+        if inner is None:
+            right = isinstance(value, _TYPES[kind]) and (kind == "bool") == isinstance(value, bool)
+            return value if right else self.must(path, _EXPECTED[kind], value)
+        if inner["outer"] == "dict":
+            if not isinstance(value, dict):
+                return self.must(path, "a mapping of names to values", value)
+            return {name: self.value(inner["of"], item, (*path, name)) for name, item in value.items()}
+        if not isinstance(value, list):
+            return self.must(path, "a list", value)
+        return tuple(self.value(inner["of"], item, (*path, index)) for index, item in enumerate(value))
+
+    def must(self, path: _Path, expected: str, value: Any) -> None:
+        got = "nothing" if value is None else repr(value)
+        self.wrong(path, f"{'.'.join(map(str, path))} must be {expected}, got {got if len(got) <= 60 else got[:57] + '...'}")
 
 
-@functools.cache
-def _adapter() -> Any:
-    import pydantic
-
-    return pydantic.TypeAdapter(Recipe)
-
-
-def _lines(errors: list[Any], plain: Any, document: Any, where: str) -> list[str]:
-    """Return a line for each place that pydantic complains about; of a union's complaints the most telling one."""
-    best: dict[tuple[Any, ...], tuple[int, tuple[int, int], str]] = {}
-    for error in errors:
-        path, rest = _path(error["loc"], plain)
-        if error["type"] == "value_error":
-            path = (*path, *getattr(error["ctx"]["error"], "at", ()))
-        rank, problem = _problem(error, path, rest)
-        line, column = _place(document, path)
-        text = f"{where}:{line}:{column}: {problem}"
-        if path not in best or rank > best[path][0]:
-            best[path] = rank, (line, column), text
-    lines = [text for _, _, text in sorted(best.values(), key=lambda found: found[1])]
-    return (
-        lines if len(lines) <= _MOST_LINES else [*lines[:_MOST_LINES], f"{where}: and {len(lines) - _MOST_LINES} more mistakes"]
-    )
-
-
-def _problem(error: Any, path: tuple[Any, ...], missing: str) -> tuple[int, str]:
-    place = ".".join(map(str, path))
-    if error["type"] == "unexpected_keyword_argument":
-        parent, key = path[:-1], path[-1]
-        inside = f" in {'.'.join(map(str, parent))}" if parent else ""
-        return 3, f"unknown key {key!r}{inside}{did_you_mean(key, _known(parent))}"
-    if error["type"] in ("missing", "missing_argument"):
-        inside = f" in {place}" if place else ""
-        return 3, f"{missing!r} is missing{inside}"
-    if error["type"] == "value_error":
-        problem = str(error["ctx"]["error"])
-        told = problem.startswith(place.partition(".")[0]) or bool(getattr(error["ctx"]["error"], "at", ()))
-        return 4, f"{place}: {problem}" if place and not told else problem
-    expected = _EXPECTED.get(error["type"], error["msg"].removeprefix("Input should be "))
-    got = repr(error["input"])
-    return 1, f"{place} must be {expected}, got {got if len(got) <= 60 else got[:57] + '...'}"
-
-
+_Path = tuple[Any, ...]
+_PARTS: dict[str, type] = {"Optimizer": Optimizer, "Group": Group, "Run": Run, "Stage": Stage, "Training": Training}
+_INNER = re.compile(r"(?P<outer>dict|tuple)\[(?:str, )?(?P<of>\w+)")
+_TYPES: dict[str, Any] = {"float": (int, float), "int": int, "bool": bool, "str": str}
 _EXPECTED = {
-    "string_type": "a text (in quotes, where it holds commas or brackets)",
-    "float_type": "a number",
-    "int_type": "a whole number",
-    "bool_type": "true or false",
-    "dict_type": "a mapping of keys to values",
-    "dataclass_type": "a mapping of keys to values",
-    "tuple_type": "a list",
-    "missing": "there",
+    "float": "a number",
+    "int": "a whole number",
+    "bool": "true or false",
+    "str": "a text (in quotes, where it holds commas or brackets)",
 }
-
-
-def _known(path: tuple[Any, ...]) -> tuple[str, ...]:
-    """Return the keys that may stand at a place of the file."""
-    from dataclasses import fields
-
-    from .groups import Group
-    from .recipe import Optimizer, Training
-    from .run import Run, Stage
-
-    if not path:
-        return _KEYS
-    kind: Any = {"optimizer": Optimizer, "groups": Group, "run": Run, "train": Training}.get(path[0])
-    if path[:2] == ("run", "stages"):
-        kind = Stage
-    return tuple(item.name for item in fields(kind)) if kind else ()
-
-
-def _path(loc: tuple[Any, ...], plain: Any) -> tuple[tuple[Any, ...], str]:
-    """Return the part of a pydantic location that exists in the file, and the name that doesn't."""
-    path: list[Any] = []
-    node = plain
-    for key in loc:
-        if (isinstance(node, dict) and key in node) or (isinstance(node, list) and isinstance(key, int) and key < len(node)):
-            path.append(key)
-            node = node[key]
-        else:
-            return tuple(path), str(key)
-    return tuple(path), ""
 
 
 def _place(document: Any, path: tuple[Any, ...]) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
 from .schedule import Schedule
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stage:
     """A part of a run with its own batch size, accumulation or frozen groups; counters go on from one to the next."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
 
     epochs: float
     batch_size: int | None = None
@@ -79,8 +77,6 @@ class Run:
         >>> Run(epochs=100, samples=600, batch_size=20).clock().total
         3000
     """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
 
     epochs: float | None = None
     samples: int | None = None

@@ -222,6 +222,12 @@ class Schedule:
                 words.append(f"{field.name}={text_of(value)}")
         return f"{type(self).__name__}({', '.join(words)})"
 
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and _values(other) == _values(self)
+
+    def __hash__(self) -> int:
+        return hash((type(self), _values(self)))
+
     def __mul__(self, other: Schedule | float) -> Schedule:
         return Product((*_factors(self), *_factors(other)))
 
@@ -233,16 +239,9 @@ class Schedule:
             return NotImplemented
         return Sum((*_terms(self), *_terms(other)))
 
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        """In a file a schedule is its text: pydantic calls this at the file boundary only."""
-        from pydantic_core import core_schema
 
-        from .text import parse
-
-        return core_schema.no_info_after_validator_function(
-            parse, core_schema.str_schema(), serialization=core_schema.to_string_ser_schema()
-        )
+def _values(schedule: Any) -> tuple[Any, ...]:
+    return tuple(getattr(schedule, name) for name in schedule.__dataclass_fields__)
 
 
 def _absolute(value: object) -> bool:
@@ -264,8 +263,11 @@ def text_of(value: object) -> str:
 
 @dataclass_transform(frozen_default=True)
 def family(cls: type[T]) -> type[T]:
-    """Make a class a family: a frozen dataclass whose text form is `Schedule.__repr__`."""
-    return dataclass(frozen=True, slots=True, repr=False)(cls)
+    """Make a class a family: a frozen dataclass that takes its text form and equality from `Schedule`.
+
+    Written there once instead of generated for each of them, they halve the time that importing the families takes.
+    """
+    return dataclass(frozen=True, slots=True, repr=False, eq=False)(cls)
 
 
 @family

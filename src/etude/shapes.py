@@ -1,8 +1,8 @@
 """Shapes: schedules that go from `start` to `end` over a length, then hold `end`.
 
 Each is written with u = t/n, the part elapsed, and v = (n - t)/n, the part that remains, both exact at their own zero.
-A shape says how far it still is from its end, `rest(u, v)`, falling from 1 to 0, and how far it has come, `done(u, v)`,
-rising from 0 to 1; each must be accurate where it is small. The value is measured from the smaller level,
+A shape says how far it still is from its end, `rest`, falling from 1 to 0, and how far it has come, `done`, rising from 0
+to 1; each must be accurate where it is small. The value is measured from the smaller level,
 
     value = end + (start - end) * rest     or     start + (end - start) * done,
 
@@ -22,6 +22,32 @@ from .errors import InputError
 from .schedule import Absolute, Curve, Frame, Level, Schedule, Span, family
 
 
+class Way:
+    """How much of a shape's length is done; u and v are computed when they are asked for."""
+
+    __slots__ = ("n", "t")
+
+    def __init__(self, t: Value, n: float) -> None:
+        self.t, self.n = t, n
+
+    @property
+    def u(self) -> Value:
+        """The part elapsed."""
+        return self.t / self.n
+
+    @property
+    def v(self) -> Value:
+        """The part that remains."""
+        return (self.n - self.t) / self.n
+
+
+class _Back(Way):
+    """The same way walked from its end."""
+
+    __slots__ = ()
+    u, v = Way.v, Way.u
+
+
 class Ramp(Schedule):
     """What every shape shares: the clipped clock and the levels. Subclasses have `start`, `end`, `over` and say `rest`."""
 
@@ -30,13 +56,13 @@ class Ramp(Schedule):
     end: Level
     over: Span | None
 
-    def rest(self, u: Value, v: Value, xp: Any) -> Value:
-        """The part of the way that remains, accurate as it vanishes."""
+    def rest(self, way: Way, xp: Any) -> Value:
+        """The part of the levels' distance that remains, accurate as it vanishes."""
         raise NotImplementedError(type(self).__name__)
 
-    def done(self, u: Value, v: Value, xp: Any) -> Value:
-        """The part of the way that is done, accurate as it begins; for a symmetric shape `rest` read backwards."""
-        return self.rest(v, u, xp)
+    def done(self, way: Way, xp: Any) -> Value:
+        """The part that is done, accurate as it begins; for a symmetric shape `rest` read backwards."""
+        return self.rest(_Back(way.t, way.n), xp)
 
     def bind(self, frame: Frame) -> Curve:
         n = frame.span if self.over is None else frame.ticks(self.over, f"{type(self).__name__}: over")
@@ -48,30 +74,27 @@ class Ramp(Schedule):
         value = self.between(start, end)
 
         def curve(t: Value, xp: Any) -> Value:
-            t = xp.minimum(xp.maximum(t - origin, 0.0), n)
-            return value(t / n, (n - t) / n, xp)
+            return value(Way(xp.clip(t - origin if origin else t, 0.0, n), n), xp)
 
         begins, ends = (origin, f"{self!r} begins"), (origin + n, f"{self!r} ends")
         return Curve(curve, (begins, ends) if self.over else (begins,))
 
     def between(self, start: float, end: float) -> Any:
-        """Return the value as a function of (u, v, xp) for two bound levels."""
-        if abs(start) > abs(end):
-            return _from(end, start, lambda u, v, xp: self.rest(u, v, xp))
-        return _from(start, end, lambda u, v, xp: self.done(u, v, xp))
+        """Return the value as a function of (way, xp) for two bound levels."""
+        return _from(end, start, self.rest) if abs(start) > abs(end) else _from(start, end, self.done)
 
 
 def _from(low: float, high: float, part: Any) -> Any:
     """Return low + (high - low) * part, which is low at part 0 and high at part 1, both to the last bit."""
-    way = high - low
-    if low + way == high:
-        return lambda u, v, xp: low + way * part(u, v, xp)
-    # no float added to low gives high: take the next larger way, and stop at high
-    if way > 0:
-        way = math.nextafter(way, math.inf)
-        return lambda u, v, xp: xp.minimum(low + way * part(u, v, xp), high)
-    way = math.nextafter(way, -math.inf)
-    return lambda u, v, xp: xp.maximum(low + way * part(u, v, xp), high)
+    distance = high - low
+    if low + distance == high:
+        return lambda way, xp: low + distance * part(way, xp)
+    # no float added to low gives high: take the next larger distance, and stop at high
+    if distance > 0:
+        distance = math.nextafter(distance, math.inf)
+        return lambda way, xp: xp.minimum(low + distance * part(way, xp), high)
+    distance = math.nextafter(distance, -math.inf)
+    return lambda way, xp: xp.maximum(low + distance * part(way, xp), high)
 
 
 @family
@@ -98,8 +121,8 @@ class linear(Ramp):
     end: Level
     over: Span | None = None
 
-    def rest(self, u: Value, v: Value, xp: Any) -> Value:
-        return v
+    def rest(self, way: Way, xp: Any) -> Value:
+        return way.v
 
 
 @family
@@ -127,8 +150,8 @@ class cosine(Ramp):
     end: Level
     over: Span | None = None
 
-    def rest(self, u: Value, v: Value, xp: Any) -> Value:
-        sine = xp.sin(v * (math.pi / 2))
+    def rest(self, way: Way, xp: Any) -> Value:
+        sine = xp.sin(way.v * (math.pi / 2))
         return sine * sine
 
 
@@ -165,13 +188,13 @@ class exponential(Ramp):
     def between(self, start: float, end: float) -> Any:
         low, high = sorted((start, end))
         if low <= 0:  # a base value of 0 makes it so
-            return lambda u, v, xp: xp.full(u, 0.0)
+            return lambda way, xp: xp.full(way.t, 0.0)
         ratio = high / low
         if low * ratio < high:
             ratio = math.nextafter(ratio, math.inf)
         if start > end:
-            return lambda u, v, xp: xp.minimum(low * ratio**v, high)
-        return lambda u, v, xp: xp.minimum(low * ratio**u, high)
+            return lambda way, xp: xp.minimum(low * ratio**way.v, high)
+        return lambda way, xp: xp.minimum(low * ratio**way.u, high)
 
 
 @family
@@ -204,11 +227,11 @@ class poly(Ramp):
     def check(self) -> None:
         _above_zero(self, "power")
 
-    def rest(self, u: Value, v: Value, xp: Any) -> Value:
-        return v**self.power
+    def rest(self, way: Way, xp: Any) -> Value:
+        return way.v**self.power
 
-    def done(self, u: Value, v: Value, xp: Any) -> Value:
-        return _complement(u, v, self.power, xp)
+    def done(self, way: Way, xp: Any) -> Value:
+        return _complement(way.u, way.v, self.power, xp)
 
 
 @family
@@ -241,11 +264,11 @@ class power(Ramp):
     def check(self) -> None:
         _above_zero(self, "power")
 
-    def rest(self, u: Value, v: Value, xp: Any) -> Value:
-        return _complement(v, u, self.power, xp)
+    def rest(self, way: Way, xp: Any) -> Value:
+        return _complement(way.v, way.u, self.power, xp)
 
-    def done(self, u: Value, v: Value, xp: Any) -> Value:
-        return u**self.power
+    def done(self, way: Way, xp: Any) -> Value:
+        return way.u**self.power
 
 
 @family
@@ -272,11 +295,12 @@ class rex(Ramp):
     end: Level
     over: Span | None = None
 
-    def rest(self, u: Value, v: Value, xp: Any) -> Value:
+    def rest(self, way: Way, xp: Any) -> Value:
+        v = way.v
         return 2 * v / (1 + v)
 
-    def done(self, u: Value, v: Value, xp: Any) -> Value:
-        return u / (1 + v)
+    def done(self, way: Way, xp: Any) -> Value:
+        return way.u / (1 + way.v)
 
 
 @family
@@ -295,8 +319,8 @@ class sigmoid(Ramp):
         InputError: not -300 <= low < high <= 300, a level is not finite, or `over` is no length.
 
     Example:
-        >>> sigmoid(1, 0, low=-14, high=6)
-        sigmoid(1, 0, low=-14, high=6)
+        >>> sigmoid(1, 0, low=-14, high=8)
+        sigmoid(1, 0, low=-14, high=8)
 
     Accurate to 1e-15 times the larger of |low|/4, |high|/4 and 1: x itself is rounded.
 
@@ -319,11 +343,11 @@ class sigmoid(Ramp):
         width = self.high - self.low
         return xp.expm1(-width * part) / math.expm1(-width) * ((1 + math.exp(low)) / (1 + xp.exp(x)))
 
-    def rest(self, u: Value, v: Value, xp: Any) -> Value:
-        return self._part(v, self.low, self.low * v + self.high * u, xp)
+    def rest(self, way: Way, xp: Any) -> Value:
+        return self._part(way.v, self.low, self.low * way.v + self.high * way.u, xp)
 
-    def done(self, u: Value, v: Value, xp: Any) -> Value:
-        return self._part(u, -self.high, -(self.low * v + self.high * u), xp)
+    def done(self, way: Way, xp: Any) -> Value:
+        return self._part(way.u, -self.high, -(self.low * way.v + self.high * way.u), xp)
 
 
 @family
@@ -359,8 +383,7 @@ class wave(Schedule):
         def curve(t: Value, xp: Any) -> Value:
             t = xp.maximum(t - origin, 0.0)
             t = t - xp.floor(t / (2 * n)) * (2 * n)
-            t = xp.maximum(xp.minimum(t, 2 * n - t), 0.0)
-            return value(t / n, (n - t) / n, xp)
+            return value(Way(xp.maximum(xp.minimum(t, 2 * n - t), 0.0), n), xp)
 
         return Curve(curve, ((origin, f"{self!r} begins"),))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
 from .errors import InputError, did_you_mean
@@ -10,6 +9,8 @@ from .recipe import Optimizer, Recipe
 from .recipe_yaml import loads, read_file
 from .schedule import Schedule, families
 from .text import parse
+
+_READY = Path(__file__).parent / "recipes"
 
 
 def read(source: str | Path | Schedule | Recipe) -> Recipe:
@@ -53,13 +54,12 @@ def of_schedule(schedule: Schedule) -> Recipe:
 
 def ready() -> list[str]:
     """Return the names of the ready recipes."""
-    folder = resources.files("etude") / "recipes"
-    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
+    return sorted(path.stem for path in _READY.glob("*.yaml"))
 
 
 def ready_text(name: str) -> str:
     """Return the YAML text of a ready recipe."""
-    return (resources.files("etude") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
+    return (_READY / f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def _kind(text: str) -> str:

@@ -70,11 +70,11 @@ def _schedules(plan: Plan) -> Iterator[str]:
 
 def _curves(plan: Plan) -> Iterator[str]:
     steps = sample(int(plan.total))
-    rows = [plan.row(plan.tick(step)) for step in steps]
+    rows = plan.rows([plan.tick(step) for step in steps])
     for key in plan.hyperparameters:
         lines: dict[tuple[float, ...], list[str]] = {}
-        for index, name in enumerate(plan.groups):
-            lines.setdefault(tuple(row[key][index] for row in rows), []).append(name)
+        for name, values in zip(plan.groups, zip(*rows[key], strict=True), strict=True):
+            lines.setdefault(values, []).append(name)
         for values, names in lines.items():
             if min(values) == max(values) and key != "lr":
                 continue

@@ -27,7 +27,7 @@ def table(recipe: str, at: str | None, every: int | None, by: str, form: str, **
     past = [index for index in indices if by == "step" and index >= plan.total]
     if past:
         click.echo(f"note: step {past[0]} is past the run's {plan.total} steps; every schedule holds its end there", err=True)
-    rows = [plan.row(plan.tick(index) if by == "step" else plan.tick_of_batch(index)) for index in indices]
+    rows = plan.rows([plan.tick(index) if by == "step" else plan.tick_of_batch(index) for index in indices])
     accumulate = _accumulate(plan, indices, by)
     lines = {"text": _text, "csv": _csv, "json": _json}[form](plan, indices, rows, accumulate, by)
     click.echo("\n".join(lines))
@@ -64,11 +64,11 @@ def _accumulate(plan: Plan, indices: list[int], by: str) -> list[int] | None:
 
 
 def _columns(
-    plan: Plan, rows: list[dict[str, list[float]]], accumulate: list[int] | None
+    plan: Plan, rows: dict[str, list[tuple[float, ...]]], accumulate: list[int] | None
 ) -> tuple[list[str], Iterator[list[float]]]:
     """Return the header and the numbers of a flat table."""
     header = [f"{name}/{group}" for name in plan.hyperparameters for group in plan.groups]
-    cells = ([value for name in plan.hyperparameters for value in row[name]] for row in rows)
+    cells = ([value for row in step for value in row] for step in zip(*rows.values(), strict=True))
     if accumulate is None:
         return header, cells
     return [*header, "accumulate"], ([*row, count] for row, count in zip(cells, accumulate, strict=True))
@@ -91,5 +91,5 @@ def _csv(plan: Plan, indices: list[int], rows: Any, accumulate: Any, by: str) ->
 def _json(plan: Plan, indices: list[int], rows: Any, accumulate: Any, by: str) -> list[str]:
     import json
 
-    values = {name: [row[name] for row in rows] if name in plan.hyperparameters else None for name in HYPERPARAMETERS}
+    values = {name: rows.get(name) for name in HYPERPARAMETERS}
     return [json.dumps({"steps": indices, "groups": list(plan.groups), **values, "accumulate": accumulate}, allow_nan=False)]

@@ -69,7 +69,7 @@ def new_figure(rows: int, columns: int, *, sharey: Any = False, heights: Sequenc
 def draw_columns(panel: Any, plan: Plan, name: str) -> None:
     """Draw one hyperparameter, a line for the groups that share their values."""
     steps = points(plan)
-    rows = [plan.row(plan.tick(step))[name] for step in steps]
+    rows = plan.rows([plan.tick(step) for step in steps])[name]
     lines: dict[tuple[float, ...], list[str]] = {}
     for group, values in zip(plan.groups, zip(*rows, strict=True), strict=True):
         lines.setdefault(values, []).append(group)

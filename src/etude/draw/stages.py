@@ -15,7 +15,7 @@ from ..arrays import Scalar
 from ..errors import InputError
 from ..plan import Plan
 from ..schedule import Frame, Schedule
-from ..shapes import Ramp, cosine
+from ..shapes import Ramp, Way, cosine
 from .figure import COLOURS, check_ending, new_figure, save, style
 
 _POINTS = 201
@@ -41,14 +41,14 @@ def stages(shape: Ramp, frame: Frame) -> list[Stage]:
         first = [
             Stage("cos(πt/n)", lambda u: math.cos(math.pi * u)),
             Stage("1 + cos(πt/n)", lambda u: 1 + math.cos(math.pi * u)),
-            Stage("(1 + cos(πt/n)) / 2", lambda u: shape.rest(u, 1 - u, Scalar)),
+            Stage("(1 + cos(πt/n)) / 2", lambda u: shape.rest(Way(u, 1.0), Scalar)),
         ]
     elif type(shape).rest is Ramp.rest:  # an exponential is no sum of terms
-        return [Stage(repr(shape), lambda u: shape.between(start, end)(u, 1 - u, Scalar))]
+        return [Stage(repr(shape), lambda u: shape.between(start, end)(Way(u, 1.0), Scalar))]
     else:
-        first = [Stage(f"{type(shape).__name__}, from 1 to 0", lambda u: type(shape).rest(shape, u, 1 - u, Scalar))]
-    scaled = Stage(f"× ({start:g} − {end:g})", lambda u: (start - end) * shape.rest(u, 1 - u, Scalar))
-    shifted = Stage(f"+ {end:g}", lambda u: shape.between(start, end)(u, 1 - u, Scalar))
+        first = [Stage(f"{type(shape).__name__}, from 1 to 0", lambda u: type(shape).rest(shape, Way(u, 1.0), Scalar))]
+    scaled = Stage(f"× ({start:g} − {end:g})", lambda u: (start - end) * shape.rest(Way(u, 1.0), Scalar))
+    shifted = Stage(f"+ {end:g}", lambda u: shape.between(start, end)(Way(u, 1.0), Scalar))
     return [*first, scaled, shifted]
 
 
@@ -81,7 +81,7 @@ def draw_stages(plan: Plan, path: Path) -> None:
         style(panel, "factor")
         panel.set_title(f"{number + 1}.  {term.label}", loc="left", fontsize=10)
     steps = range(0, total, max(1, total // 4000))
-    rates = [plan.row(plan.tick(step))["lr"][0] for step in steps]
+    rates = [row[0] for row in plan.rows([plan.tick(step) for step in steps])["lr"]]
     panels[-1].plot([plan.tick(step) / per_unit for step in steps], rates, color=COLOURS[1])
     style(panels[-1], "learning rate")
     panels[-1].set_title(

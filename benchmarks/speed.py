@@ -1,0 +1,248 @@
+"""What etude costs beside its peers and the floor, as ratios in one run: `python -m benchmarks.speed [--quick]`.
+
+    step      what the driver adds to an update, beside the same bare assignments
+    tensor    the same with tensor learning rates, beside `fill_`
+    curve     the values of a million steps, beside NumPy's plain closed form
+    jump      the value at any step, first and last
+    start     wall time of command lines and imports, beside bare Python and `import click`
+
+Exit code 1 where a ratio is above its limit. Peers that are not installed are left out.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+import etude
+from benchmarks.timing import interleaved
+from etude import Group, Optimizer, Recipe, Run
+
+QUICK = "--quick" in sys.argv
+STEPS = 1_000_000
+TEXT = "chain(linear(0, 1, over='5%'), cosine(1, 0.01))"
+
+
+class Line(NamedTuple):
+    """A row of the report; `limit` where one is promised."""
+
+    name: str
+    seconds: float
+    ratio: float
+    limit: float | None = None
+
+
+def optimizer(groups: int, *, tensor: bool = False) -> torch.optim.Optimizer:
+    """An SGD whose groups have rates of their own."""
+    rates = [0.1 * (index + 1) / groups for index in range(groups)]
+    return torch.optim.SGD(
+        [
+            {"params": [torch.nn.Parameter(torch.zeros(1))], "name": f"g{index}", "lr": torch.tensor(rate) if tensor else rate}
+            for index, rate in enumerate(rates)
+        ],
+        lr=0.1,
+    )
+
+
+def driven(groups: int, *, tensor: bool = False) -> Callable[[], None]:
+    """Both hooks of the driver, which are all that etude adds to `optimizer.step()`."""
+    target = optimizer(groups, tensor=tensor)
+    recipe = Recipe(
+        optimizer=Optimizer(name="SGD", lr=0.1),
+        groups={f"g{index}": Group(lr=0.1 * (index + 1) / groups) for index in range(groups)},
+        schedules={"lr": etude.parse(TEXT)},
+        run=Run(steps=10 * STEPS),
+    )
+    seat = etude.torch.drive(target, recipe.plan())._seats[0]
+    before, after = seat.before, seat.after
+
+    def step() -> None:
+        before(target, (), {})
+        after(target, (), {})
+
+    return step
+
+
+def peers(groups: int, *, tensor: bool = False) -> Iterator[tuple[str, Callable[[], object]]]:
+    """A step of the schedulers people use, each on an optimizer of its own."""
+    scheduler = torch.optim.lr_scheduler
+
+    def sequential(target: torch.optim.Optimizer) -> Any:
+        parts = [scheduler.LinearLR(target, 0.01, total_iters=500), scheduler.CosineAnnealingLR(target, STEPS)]
+        return scheduler.SequentialLR(target, parts, milestones=[500])
+
+    makers: dict[str, Callable[[torch.optim.Optimizer], Any]] = {
+        "torch LambdaLR": lambda target: scheduler.LambdaLR(target, lambda step: 0.5 * (1 + math.cos(math.pi * step / STEPS))),
+        "torch CosineAnnealingLR": lambda target: scheduler.CosineAnnealingLR(target, STEPS),
+        "torch SequentialLR": sequential,
+    }
+    if importlib.util.find_spec("transformers") and not tensor:
+        transformers = importlib.import_module("transformers.optimization")
+        makers["transformers cosine"] = lambda target: transformers.get_cosine_schedule_with_warmup(target, 500, STEPS)
+    for name, make in makers.items():
+        target = optimizer(groups, tensor=tensor)
+        target.step()
+        made = make(target)
+        target._opt_called = True  # type: ignore[attr-defined]  # torch warns of a step without an update otherwise
+        yield name, made.step
+    if importlib.util.find_spec("timm") and not tensor:
+        try:
+            timm = importlib.import_module("timm.scheduler")
+        except (ImportError, RuntimeError):  # timm needs a torchvision that fits the torch
+            return
+        made = timm.CosineLRScheduler(optimizer(groups), t_initial=STEPS, warmup_t=500, t_in_epochs=False)
+        counter = itertools.count()
+        yield "timm CosineLRScheduler", lambda: made.step_update(next(counter))
+    if not tensor:
+        yield "YOLOv5's hand loop", hand_loop(groups)
+
+
+def hand_loop(groups: int) -> Callable[[], None]:
+    """np.interp for each group, as in YOLOv5's train.py; it writes the momentum too."""
+    target, counter = optimizer(groups), itertools.count()
+    for group in target.param_groups:
+        group["initial_lr"], group["momentum"] = group["lr"], 0.9
+
+    def step() -> None:
+        now = next(counter)
+        for group in target.param_groups:
+            goal = group["initial_lr"] * (0.5 * (1 + math.cos(math.pi * now / STEPS)))
+            group["lr"] = np.interp(now, [0, 500], [0.0, goal])
+            group["momentum"] = np.interp(now, [0, 500], [0.8, 0.937])
+
+    return step
+
+
+def step_lines(groups: int, limit: float) -> Iterator[Line]:
+    target = optimizer(groups)
+    values = [group["lr"] for group in target.param_groups]
+
+    def bare() -> None:
+        for group in target.param_groups:
+            group["lr"] = 0.1
+
+    def same() -> None:
+        for group, value in zip(target.param_groups, values, strict=True):
+            group["lr"] = value
+
+    contenders = {
+        "bare assignment of one value": bare,
+        "the same bare assignments": same,
+        "etude": driven(groups),
+        **dict(peers(groups)),
+    }
+    times = interleaved(contenders, calls=max(20, 3000 // groups), rounds=11 if QUICK else 61)
+    floor = times["bare assignment of one value"]
+    for name, seconds in times.items():
+        yield Line(f"step, {groups} groups: {name}", seconds, seconds / floor, limit if name == "etude" else None)
+
+
+def tensor_lines(groups: int) -> Iterator[Line]:
+    target = optimizer(groups, tensor=True)
+
+    def fill() -> None:
+        for group in target.param_groups:
+            group["lr"].fill_(0.1)
+
+    contenders = {"fill_": fill, "etude": driven(groups, tensor=True), **dict(peers(groups, tensor=True))}
+    times = interleaved(contenders, calls=max(5, 300 // groups), rounds=11 if QUICK else 41)
+    for name, seconds in times.items():
+        yield Line(f"tensor step, {groups} groups: {name}", seconds, seconds / times["fill_"], 1.3 if name == "etude" else None)
+
+
+def curve_lines() -> Iterator[Line]:
+    bases = np.array([0.1, 0.01, 0.001])
+    groups = {f"g{index}": Group(lr=float(base)) for index, base in enumerate(bases)}
+
+    def planned(text: str) -> Callable[[], object]:
+        recipe = Recipe(
+            optimizer=Optimizer(name="SGD", lr=0.1), groups=groups, schedules={"lr": etude.parse(text)}, run=Run(steps=STEPS)
+        )
+        return recipe.plan().table
+
+    def plain() -> object:
+        t = np.arange(STEPS)[:, None]
+        return bases * (0.01 + 0.99 * 0.5 * (1 + np.cos(math.pi * t / STEPS)))
+
+    contenders = {
+        "NumPy's plain closed form": plain,
+        "etude cosine(1, 0.01)": planned("cosine(1, 0.01)"),
+        f"etude {TEXT}": planned(TEXT),
+    }
+    times = interleaved(contenders, calls=1, rounds=5 if QUICK else 21)
+    floor = times["NumPy's plain closed form"]
+    for name, seconds in times.items():
+        yield Line(f"curve, 1M steps x 3 groups: {name}", seconds, seconds / floor, 0.5 if name.startswith("etude") else None)
+
+
+def jump_lines() -> Iterator[Line]:
+    plan = etude.read(TEXT).plan(Run(steps=STEPS))
+    times = interleaved({"first": lambda: plan.at(0), "last": lambda: plan.at(STEPS - 1)}, calls=500, rounds=21)
+    for name, seconds in times.items():
+        # the last may cost more than the first by its phase's own formula, never by its distance
+        yield Line(
+            f"jump: plan.at the {name} of a million steps", seconds, seconds / times["first"], 3.0 if name == "last" else None
+        )
+
+
+def start_lines() -> Iterator[Line]:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+    def typed(*words: str) -> Callable[[], object]:
+        return lambda: subprocess.run([sys.executable, *words], env=environment, check=True, stdout=subprocess.DEVNULL)
+
+    # the installed command, as a user types it: `python -m` alone costs 5 ms more
+    command = str(Path(sys.executable).with_name("etude"))
+
+    def called(*words: str) -> Callable[[], object]:
+        return lambda: subprocess.run([command, *words], env=environment, check=True, stdout=subprocess.DEVNULL)
+
+    contenders = {
+        "python": typed("-c", "pass"),
+        "import click": typed("-c", "import click"),
+        "import etude": typed("-c", "import etude"),
+        "etude table 'cosine(1, 0)' --steps 100": called("table", "cosine(1, 0)", "--steps", "100"),
+        "etude table yolov5": called("table", "yolov5"),
+    }
+    for call in contenders.values():
+        call()  # compiles what is not compiled
+    times = interleaved(contenders, calls=1, rounds=5 if QUICK else 21)
+    limits = {"etude table 'cosine(1, 0)' --steps 100": 2.0, "etude table yolov5": 5.0}
+    for name, seconds in times.items():
+        yield Line(f"start: {name}", seconds, seconds / times["import click"], limits.get(name))
+    over = 1000 * (times["import etude"] - times["python"])
+    print(f"import etude takes {over:.1f} ms over bare Python (limit 25)")
+
+
+def main() -> int:
+    """Print the report; 1 where a limit is broken."""
+    torch.set_num_threads(1)
+    broken = 0
+    sections = (
+        step_lines(3, 6.0),
+        step_lines(100, 2.6),
+        tensor_lines(3),
+        tensor_lines(100),
+        curve_lines(),
+        jump_lines(),
+        start_lines(),
+    )
+    for line in itertools.chain.from_iterable(sections):
+        verdict = "" if line.limit is None else f"  limit {line.limit:g}{'  BROKEN' if line.ratio > line.limit else ''}"
+        broken += line.limit is not None and line.ratio > line.limit
+        print(f"{line.ratio:9.2f}x  {1e6 * line.seconds:12.2f} us  {line.name}{verdict}", flush=True)
+    return int(broken > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
