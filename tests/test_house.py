@@ -92,6 +92,8 @@ def test_type_checkers_see_the_names_that_users_do():
     block = next(node for node in tree.body if isinstance(node, ast.If))
     told = set()
     for node in block.body:
+        if node.module == "typing":
+            continue
         for alias in node.names:
             if alias.name == "*":
                 module = importlib.import_module(f"etude.{node.module}")

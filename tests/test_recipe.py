@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -189,3 +190,12 @@ def test_a_recipe_is_a_value():
     assert dataclasses.replace(recipe, source=None) == recipe
     assert recipe.override(lr=0.5).optimizer.lr == 0.5
     assert recipe.optimizer.lr == 0.01
+
+
+def test_the_recipe_in_the_documents_is_one():
+    text = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text()
+    recipe = loads(text.split("```yaml\n")[1].split("```")[0])
+    assert list(recipe.groups) == ["norm", "head", "stem", "rest"]
+    assert recipe.plan().end() == 100 * 196
+    stages = loads(HEAD + "groups: {backbone: {}}\n" + text.split("```yaml\n")[2].split("```")[0])
+    assert [part.frozen for part in stages.run.parts()] == [("backbone",), ()]

@@ -9,9 +9,11 @@ Names resolve at their first use, so that importing etude imports neither torch,
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # type checkers know the name; importing typing for it would cost more than all the rest
 if TYPE_CHECKING:
+    from typing import Any
+
     from . import torch as torch
     from .compose import *
     from .errors import InputError
