@@ -139,6 +139,26 @@ def test_the_state_is_counters_and_the_recipe_as_plain_data():
     driver.load_state_dict(state)
 
 
+def test_numbers_of_numpy_leave_no_trace_in_a_checkpoint():
+    """A NumPy scalar in a state makes torch.load(weights_only=True) fail."""
+    recipe = Recipe(
+        optimizer=Optimizer(
+            name="Adam", lr=np.float64(0.1), betas=(np.float64(0.9), np.float64(0.99)), weight_decay=np.float64(0.1)
+        ),
+        groups={"all": Group(lr=np.float64(0.2))},
+        schedules={"lr": etude.parse("cosine(1, 0)") * np.float64(0.5)},
+        run=Run(steps=5),
+    )
+    optimizer = etude.torch.build(nn.Linear(1, 1), recipe)
+    driver = etude.torch.drive(optimizer, recipe.plan())
+    driver.override(weight_decay=np.float64(0.2))
+    optimizer.step()
+    saved = io.BytesIO()
+    torch.save((optimizer.state_dict(), driver.state_dict()), saved)
+    saved.seek(0)
+    torch.load(saved, weights_only=True)
+
+
 def test_a_state_of_another_recipe_is_refused_with_what_differs():
     state = made(YOLO)[2].state_dict()
     other = YOLO.override(lr=0.02, epochs=41)

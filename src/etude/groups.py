@@ -64,7 +64,7 @@ class Group:
             if kind not in KINDS:
                 raise InputError(f"unknown kind {kind!r}{did_you_mean(kind, KINDS)}")
         for name in HYPERPARAMETERS:
-            base_value(getattr(self, name), name)
+            object.__setattr__(self, name, base_value(getattr(self, name), name))
         check_hyperparameters(self.schedules)
 
     def takes(self, parameter: Parameter) -> bool:
@@ -127,10 +127,13 @@ def several(value: str | Iterable[str] | None) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def base_value(value: float | None, name: str) -> None:
-    """Refuse a base value that no optimizer takes."""
-    if value is not None and number(value, name) < 0:
+def base_value(value: float | None, name: str) -> float | None:
+    """Return a base value as a Python float, which checkpoints can hold; refuse one that no optimizer takes."""
+    if value is None:
+        return None
+    if number(value, name) < 0:
         raise InputError(f"{name} must be 0 or above, got {value!r}")
+    return float(value)
 
 
 def check_hyperparameters(schedules: Mapping[str, Schedule]) -> None:

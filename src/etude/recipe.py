@@ -55,14 +55,14 @@ class Optimizer:
             raise InputError(f"name must be a text such as 'SGD', got {self.name!r}")
         number(self.lr, "lr")
         for name in ("lr", "momentum", "weight_decay", "eps"):
-            base_value(getattr(self, name), name)
+            object.__setattr__(self, name, base_value(getattr(self, name), name))
         for name in (*(item.name for item in fields(self)), "params"):
             if name in self.options:
                 raise InputError(f"options: {name!r} has a key of its own, or is etude's to give")
         if self.betas is not None:
             if not isinstance(self.betas, list | tuple) or len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
                 raise InputError(f"betas must be two numbers in [0, 1), got {self.betas!r}")
-            object.__setattr__(self, "betas", tuple(self.betas))
+            object.__setattr__(self, "betas", tuple(map(float, self.betas)))
             if self.momentum is not None:
                 raise InputError("give momentum or betas, not both: the first of betas is the momentum")
         if self.nesterov and not self.momentum:

@@ -138,8 +138,11 @@ def _plain(node: Any, where: str, left: list[int], depth: int) -> Any:
         return {str(key): _plain(value, where, left, depth + 1) for key, value in node.items()}
     if isinstance(node, list):
         return [_plain(value, where, left, depth + 1) for value in node]
-    if node is None or isinstance(node, bool | str | int | float):
-        return node
+    for kind in (bool, str, int, float):  # ruamel's own kinds of number and text go no further than this file
+        if isinstance(node, kind):
+            return kind(node)
+    if node is None:
+        return None
     raise InputError(f"{where}: {str(node)[:40]!r} is a {type(node).__name__}, a kind of value that no recipe holds")
 
 

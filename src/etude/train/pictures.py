@@ -43,11 +43,11 @@ def draw_run(folder: Path, plan: Plan) -> None:
 
 def _draw_rates(path: Path, plan: Plan, epochs: list[float], metrics: dict[str, list[float]]) -> None:
     """Draw the learning rate each group ended its epochs with, a panel a group, as the YOLOv5 tutorial does."""
-    figure, axes = new_figure(1, len(plan.groups))
+    figure, axes = new_figure(1, len(plan.groups), heights=[2.2])
     for index, (panel, group) in enumerate(zip(axes[0], plan.groups, strict=True)):
         panel.plot(epochs, metrics[f"lr/{group}"], color=COLOURS[index % len(COLOURS)], marker=".", markersize=4)
         panel.set_title(f"group {group}")
-        panel.set_xlabel("epoch")
-        style(panel, "learning rate at the epoch's end" if index == 0 else "")
+        panel.set_xlabel("epoch, at its end")
+        style(panel, "learning rate" if index == 0 else "")
         panel.set_ylim(bottom=0)
     save(figure, path)
