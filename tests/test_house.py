@@ -86,6 +86,13 @@ def test_every_public_name_resolves_and_is_documented():
         _ = etude.cosin
 
 
+def test_a_star_brings_every_name_but_those_that_would_hide_others():
+    namespace = {}
+    exec("from etude import *", namespace)
+    assert {"Recipe", "Run", "cosine", "chain", "read"} <= namespace.keys()
+    assert not {"abs", "torch"} & namespace.keys()
+
+
 def test_type_checkers_see_the_names_that_users_do():
     """The lazy names are told to type checkers by hand: both lists must be one."""
     tree = ast.parse((SOURCE / "__init__.py").read_text())

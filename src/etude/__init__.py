@@ -51,6 +51,9 @@ def __getattr__(name: str) -> Any:
         value: Any = getattr(importlib.import_module(f"etude.{_HOMES[name]}"), name)
     elif name == "torch":
         return importlib.import_module("etude.torch")
+    elif name == "__all__":
+        # a star must hide neither Python's abs nor the real torch
+        return [word for word in __dir__() if word not in ("__version__", "abs", "torch")]
     elif name.startswith("_"):
         raise AttributeError(f"module 'etude' has no attribute {name!r}")
     else:

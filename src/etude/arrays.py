@@ -67,6 +67,10 @@ class Scalar:
         """How many edges have been reached at time t."""
         return bisect_right(edges, t)
 
+    @classmethod
+    def unordered(cls) -> type[Scalar]:
+        return cls
+
     @staticmethod
     def full(t: float, value: float) -> float:
         return value
@@ -105,15 +109,32 @@ class Arrays:
     def full(self, t: Value, value: float) -> Value:
         return self.module.full_like(t, value)
 
+    def unordered(self) -> Any:
+        """Return the namespace for times that may have lost their order."""
+        return self
+
     def integer(self, index: Value) -> Value:
         return index.astype(int)
 
 
 class NumPy(Arrays):
-    """NumPy: times that lie inside one phase, or inside a shape, cost no more than that."""
+    """NumPy: times that lie inside one phase, or inside a shape, cost no more than that.
+
+    Args:
+        rising: Promise that times never fall, as in a block of steps, so that their ends are their bounds.
+    """
+
+    def __init__(self, module: Any, *, rising: bool = False) -> None:
+        super().__init__(module)
+        self.rising = rising
+
+    def unordered(self) -> NumPy:
+        return numpy()
 
     def _bounds(self, t: Value) -> tuple[float, float]:
-        return (float(t.min()), float(t.max())) if t.size else (0.0, 0.0)
+        if not t.size:
+            return 0.0, 0.0
+        return (float(t[0]), float(t[-1])) if self.rising else (float(t.min()), float(t.max()))
 
     def clip(self, value: Value, low: float, high: float) -> Value:
         first, last = self._bounds(value)
@@ -166,6 +187,12 @@ def numpy() -> NumPy:
     import numpy as np
 
     return NumPy(np)
+
+
+@functools.cache
+def numpy_rising() -> NumPy:
+    """NumPy's namespace for times that never fall."""
+    return NumPy(numpy().module, rising=True)
 
 
 def namespace(t: Value) -> Any:

@@ -125,7 +125,7 @@ class rounded(_Wrapper):
 class shift(_Wrapper):
     """A clock that stands still for a while, and so is late from then on.
 
-    value(t) = schedule(t - min(max(t - at, 0), by))
+    value(t) = schedule(max(min(t, at), t - by))
 
     Args:
         schedule: What is read late.
@@ -153,7 +153,7 @@ class shift(_Wrapper):
         by = frame.at(at, math.inf).ticks(self.by, "shift: by")
         knots = tuple((tick if tick <= at else tick + by, what) for tick, what in inner.knots)
         return Curve(
-            lambda t, xp: inner.value(t - xp.clip(t - at, 0.0, by), xp),
+            lambda t, xp: inner.value(xp.maximum(xp.minimum(t, at), t - by), xp),
             (*knots, (at, f"the clock stands still for {self.by}")),
         )
 

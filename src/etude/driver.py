@@ -7,8 +7,9 @@ happen, in its post-step hook: nothing else moves the schedule, and nothing live
 
 from __future__ import annotations
 
+import itertools
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .errors import InputError, did_you_mean
@@ -173,7 +174,7 @@ class _Seat:
     def before(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Write this update's values; what is found changed since the last one is told, and undone.
 
-        Of more than 32 groups with a schedule, 32 are compared at a time, in turns; all are written every time.
+        Of more than 16 groups with a schedule, 16 are compared at a time, in turns; all are written every time.
         """
         groups = optimizer.param_groups
         if groups is not self._groups or len(groups) != self._width:
@@ -182,25 +183,30 @@ class _Seat:
         if not 0 <= index < self._size:
             index = self._load()
         for lane in self._lanes:
-            key, values, turns, last = lane
-            value = values[index]
-            watched, others = turns[self.updates % len(turns)]
+            key, values, last, watched, others, turns = lane
+            value = lane[2] = values[index]
             for group, base in watched:
                 if group[key] != base * last:
                     self._changed(group, key, base * last, base * value)
                 group[key] = base * value
-            for group, base in others:
-                group[key] = base * value
-            lane[3] = value
+            if others:
+                for group, base in others:
+                    group[key] = base * value
+                lane[3:5] = next(turns)
         for group, key, tensor, curve, base in self._tensors:
             if group[key] is not tensor:
                 self._changed(group, key, "its tensor", "the tensor it was given")
                 group[key] = tensor
             tensor.fill_(base * self._curves[curve][index])
+        if self._rest:
+            self._write_rest(index)
+
+    def _write_rest(self, index: int) -> None:
+        """Write the first of betas, and look after one of the values that no schedule moves."""
         for group, curve, base in self._betas:
             group["betas"] = (base * self._curves[curve][index], *group["betas"][1:])
         if self._checked:
-            # what no schedule moves is not written again, so one look an update finds whatever was changed by hand
+            # they are not written again and again, so one look an update finds whatever was changed by hand
             group, key, value = self._checked[self.updates % len(self._checked)]
             if group[key] != value:
                 self._changed(group, key, value, value)
@@ -273,12 +279,15 @@ class _Seat:
         index = self.updates - self._first
         if lanes is not None:
             self._lanes: list[list[Any]] = [
-                [key, curves[curve], _turns(pairs), curves[curve][index]] for (key, curve), pairs in lanes.items()
+                [key, curves[curve], curves[curve][index], *next(turns), turns]
+                for (key, curve), pairs in lanes.items()
+                for turns in [_turns(pairs)]
             ]
             self._curve_of_lane = [curve for _, curve in lanes]
             for group, key, value in self._constants:
                 _put(group, key, value)
             self._checked = [(group, key, group[key]) for group, key, _ in self._constants if _is_plain(group[key])]
+            self._rest = bool(self._betas or self._checked)
             for (key, curve), pairs in lanes.items():
                 for group, base in pairs:
                     group[key] = base * curves[curve][index]
@@ -301,14 +310,14 @@ class _Seat:
         )
 
 
-_WATCHED = 32
+_WATCHED = 16
 """Groups whose values are compared with the plan's before they are written, in one update."""
 
 
-def _turns(pairs: list[tuple[Any, float]]) -> list[tuple[list[Any], list[Any]]]:
-    """Divide groups into those to compare and those to write alone, in turns: up to 32 are compared at every update."""
+def _turns(pairs: list[tuple[Any, float]]) -> Iterator[tuple[list[Any], list[Any]]]:
+    """Divide groups into those to compare and those to write alone, in turns: up to 16 are compared at every update."""
     starts = range(0, len(pairs), _WATCHED)
-    return [(pairs[start : start + _WATCHED], pairs[:start] + pairs[start + _WATCHED :]) for start in starts]
+    return itertools.cycle([(pairs[start : start + _WATCHED], pairs[:start] + pairs[start + _WATCHED :]) for start in starts])
 
 
 def _put(group: Any, key: str, value: float) -> None:

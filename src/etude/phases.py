@@ -156,7 +156,7 @@ class repeat(Schedule):
 
         def curve(t: Value, xp: Any) -> Value:
             count = xp.minimum(xp.floor(xp.maximum(t - origin, 0.0) / n), last)
-            return cycle(t - count * n, xp) * shrink**count
+            return cycle(t - count * n, xp.unordered()) * shrink**count
 
         return Curve(curve, ((origin, f"{self!r} begins"),))
 

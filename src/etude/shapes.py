@@ -38,7 +38,9 @@ class Way:
     @property
     def v(self) -> Value:
         """The part that remains."""
-        return (self.n - self.t) / self.n
+        left = self.n - self.t
+        left /= self.n
+        return left
 
 
 class _Back(Way):
@@ -88,7 +90,14 @@ def _from(low: float, high: float, part: Any) -> Any:
     """Return low + (high - low) * part, which is low at part 0 and high at part 1, both to the last bit."""
     distance = high - low
     if low + distance == high:
-        return lambda way, xp: low + distance * part(way, xp)
+
+        def value(way: Way, xp: Any) -> Value:
+            reached = part(way, xp)
+            reached *= distance  # in place, where it is an array: most of a curve's time is memory
+            reached += low
+            return reached
+
+        return value
     # no float added to low gives high: take the next larger distance, and stop at high
     if distance > 0:
         distance = math.nextafter(distance, math.inf)
@@ -151,8 +160,11 @@ class cosine(Ramp):
     over: Span | None = None
 
     def rest(self, way: Way, xp: Any) -> Value:
-        sine = xp.sin(way.v * (math.pi / 2))
-        return sine * sine
+        angle = way.v
+        angle *= math.pi / 2
+        sine = xp.sin(angle)
+        sine *= sine
+        return sine
 
 
 @family
