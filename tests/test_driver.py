@@ -132,6 +132,59 @@ def test_resume_at_any_step_in_any_order_is_the_run_that_never_stopped(uninterru
     assert all(torch.equal(net.state_dict()[name], value) for name, value in final.items())
 
 
+@given(schedules, st.integers(1, 12), st.booleans(), st.data())
+def test_resume_is_the_run_that_never_stopped_for_any_schedule(schedule, total, optimizer_first, data):
+    recipe = Recipe(
+        optimizer=Optimizer(name="SGD", lr=0.1, momentum=0.9), schedules={"lr": etude.clip(schedule, lo=etude.abs(0))}
+    )
+    run = Run(steps=total, steps_per_epoch=3)
+
+    def fresh():
+        torch.manual_seed(0)
+        net = nn.Linear(2, 1)
+        optimizer = etude.torch.build(net, recipe)
+        return net, optimizer, etude.torch.drive(optimizer, recipe.plan(run))
+
+    def advance(net, optimizer, step):
+        optimizer.zero_grad()
+        net(torch.full((1, 2), float(step))).sum().backward()
+        optimizer.step()
+
+    try:
+        net, optimizer, driver = fresh()
+    except InputError:
+        return  # no plan in this run
+    stop = data.draw(st.integers(0, total - 1))
+    for step in range(stop):
+        advance(net, optimizer, step)
+    saved = copy.deepcopy((net.state_dict(), optimizer.state_dict(), driver.state_dict()))
+    again, resumed, second = fresh()
+    again.load_state_dict(saved[0])
+    for load in (resumed.load_state_dict, second.load_state_dict)[:: 1 if optimizer_first else -1]:
+        load(saved[1] if load == resumed.load_state_dict else saved[2])
+    for step in range(stop, total):
+        advance(net, optimizer, step)
+        advance(again, resumed, step)
+        assert resumed.param_groups[0]["lr"] == optimizer.param_groups[0]["lr"] == driver.plan.table()["lr"][step, 0]
+    assert torch.equal(again.weight, net.weight)
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=15))
+def test_however_often_step_is_called_an_update_is_one_tick(calls):
+    recipe = etude.read("cosine(1, 0)").override(lr=0.1, steps=20)
+    optimizer = etude.torch.build(nn.Linear(1, 1), recipe)
+    driver = etude.torch.drive(optimizer, recipe.plan())
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for step, count in enumerate(calls):
+            optimizer.step()
+            for _ in range(count):
+                driver.step()
+            assert optimizer.param_groups[0]["lr"] == driver.plan.table()["lr"][step, 0]
+    assert driver.updates == [len(calls)]
+    assert len(told) == (1 if max(calls) > 1 else 0)
+
+
 def test_the_state_is_counters_and_the_recipe_as_plain_data():
     driver = made(YOLO)[2]
     state = json.loads(json.dumps(driver.state_dict()))

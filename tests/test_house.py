@@ -40,7 +40,9 @@ def test_table_needs_neither_numpy_nor_torch():
 FLOORS = [
     {"errors", "arrays"},
     {"units"},
+    {"fields"},
     {"expression", "schedule"},
+    {"ramp"},
     {"shapes", "laws", "phases", "compose"},
     {"text"},
     {"run", "clock", "groups"},
@@ -116,7 +118,7 @@ def test_type_checkers_see_the_names_that_users_do():
 
 def test_files_can_be_read_in_one_sitting():
     lengths = {path.name: len(path.read_text().splitlines()) for path in SOURCE.rglob("*.py")}
-    assert {name: lines for name, lines in lengths.items() if lines > 400} == {}
+    assert {name: lines for name, lines in lengths.items() if lines > 350} == {}
 
 
 def test_no_extra_pulls_torchvision_in():

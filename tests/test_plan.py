@@ -81,6 +81,16 @@ def test_at_and_every_array_namespace_agree_with_the_table(schedule, run, data):
     assert (arrays == table).all()
 
 
+def test_jax_under_jit():
+    """XLA's own sine and logarithm decide the last digits."""
+    jax = pytest.importorskip("jax")
+    jax.config.update("jax_enable_x64", True)
+    for text in ("chain(linear(0, 1, over='10%'), cosine(1, 0))", "power(1, 0, 0.5)", "per_epoch(rex(1, 0))"):
+        plan = etude.read(text).plan(Run(steps=200, steps_per_epoch=7))
+        values = jax.jit(plan.curve("lr", "all"))(jax.numpy.arange(200, dtype="float64"))
+        assert np.allclose(values, plan.table()["lr"][:, 0], rtol=1e-12, atol=1e-15)
+
+
 def test_blocks_meet():
     plan = etude.read("chain(linear(0, 1, over='10%'), cosine(1, 0))").plan(Run(steps=3 * BLOCK + 17))
     whole = plan.table()["lr"]

@@ -15,8 +15,8 @@ from mpmath import mp, mpf
 
 import etude
 from etude import InputError, Run, parse
+from etude.ramp import Ramp
 from etude.schedule import families
-from etude.shapes import Ramp
 from tests.golden.families import ROWS, RUN
 from tests.strategies import INSTANCES, bound, lengths, levels, pure_schedules, runs, schedules
 

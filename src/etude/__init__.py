@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from . import torch as torch
     from .compose import *
     from .errors import InputError
+    from .fields import Absolute as abs
     from .groups import Group
     from .laws import *
     from .phases import *
     from .plan import Plan
     from .recipe import Optimizer, Recipe, Training
     from .run import Run, Stage
-    from .schedule import Absolute as abs
     from .schedule import Schedule, constant
     from .shapes import *
     from .sources import read
@@ -57,7 +57,7 @@ def __getattr__(name: str) -> Any:
     elif name.startswith("_"):
         raise AttributeError(f"module 'etude' has no attribute {name!r}")
     else:
-        from .schedule import Absolute
+        from .fields import Absolute
         from .text import families
 
         constructors = {"abs": Absolute, **families}

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 from .arrays import Scalar, Value
 from .errors import InputError
-from .schedule import Curve, Frame, Level, Position, Schedule, Span, family, text_of
+from .fields import Level, Position, Span, text_of
+from .schedule import Curve, Frame, Schedule, family
 
 
 @family

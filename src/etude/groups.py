@@ -18,7 +18,8 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from .errors import InputError, did_you_mean
-from .schedule import Schedule, number
+from .fields import number
+from .schedule import Schedule
 
 KINDS = ("weight", "bias", "norm", "embedding")
 HYPERPARAMETERS = ("lr", "momentum", "weight_decay")

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from .arrays import Scalar, Value
 from .errors import InputError
 from .expression import compile_expression
-from .schedule import Curve, Frame, Levels, Points, Positions, Schedule, Span, family, text_of
+from .fields import Levels, Points, Positions, Span, text_of
+from .schedule import Curve, Frame, Schedule, family
 
 
 def _positions(schedule: Schedule, positions: Positions, frame: Frame) -> list[float]:

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from .arrays import Value
 from .errors import InputError
-from .schedule import Curve, Frame, Schedule, Schedules, Span, families, family
+from .fields import Span
+from .schedule import Curve, Frame, Schedule, Schedules, families, family
 
 
 def chain(*phases: Schedule) -> Schedule:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, did_you_mean
+from .fields import number
 from .groups import HYPERPARAMETERS, Group, base_value, check_hyperparameters
 from .run import Run
-from .schedule import Schedule, number
+from .schedule import Schedule
 
 if TYPE_CHECKING:
     from .plan import Plan

@@ -19,91 +19,9 @@ from typing import Any, ClassVar
 
 from .arrays import Value
 from .errors import InputError
-from .schedule import Absolute, Curve, Frame, Level, Schedule, Span, family
-
-
-class Way:
-    """How much of a shape's length is done; u and v are computed when they are asked for."""
-
-    __slots__ = ("n", "t")
-
-    def __init__(self, t: Value, n: float) -> None:
-        self.t, self.n = t, n
-
-    @property
-    def u(self) -> Value:
-        """The part elapsed."""
-        return self.t / self.n
-
-    @property
-    def v(self) -> Value:
-        """The part that remains."""
-        left = self.n - self.t
-        left /= self.n
-        return left
-
-
-class _Back(Way):
-    """The same way walked from its end."""
-
-    __slots__ = ()
-    u, v = Way.v, Way.u
-
-
-class Ramp(Schedule):
-    """What every shape shares: the clipped clock and the levels. Subclasses have `start`, `end`, `over` and say `rest`."""
-
-    __slots__ = ()
-    start: Level
-    end: Level
-    over: Span | None
-
-    def rest(self, way: Way, xp: Any) -> Value:
-        """The part of the levels' distance that remains, accurate as it vanishes."""
-        raise NotImplementedError(type(self).__name__)
-
-    def done(self, way: Way, xp: Any) -> Value:
-        """The part that is done, accurate as it begins; for a symmetric shape `rest` read backwards."""
-        return self.rest(_Back(way.t, way.n), xp)
-
-    def bind(self, frame: Frame) -> Curve:
-        n = frame.span if self.over is None else frame.ticks(self.over, f"{type(self).__name__}: over")
-        if n == math.inf:
-            raise InputError(f"{self!r} fills the run, and this run has no end: give --epochs or --steps, or say over='...'")
-        start, end, origin = frame.level(self.start), frame.level(self.end), frame.origin
-        if n <= 0:
-            return Curve(lambda t, xp: xp.full(t, end))
-        value = self.between(start, end)
-
-        def curve(t: Value, xp: Any) -> Value:
-            return value(Way(xp.clip(t - origin if origin else t, 0.0, n), n), xp)
-
-        begins, ends = (origin, f"{self!r} begins"), (origin + n, f"{self!r} ends")
-        return Curve(curve, (begins, ends) if self.over else (begins,))
-
-    def between(self, start: float, end: float) -> Any:
-        """Return the value as a function of (way, xp) for two bound levels."""
-        return _from(end, start, self.rest) if abs(start) > abs(end) else _from(start, end, self.done)
-
-
-def _from(low: float, high: float, part: Any) -> Any:
-    """Return low + (high - low) * part, which is low at part 0 and high at part 1, both to the last bit."""
-    distance = high - low
-    if low + distance == high:
-
-        def value(way: Way, xp: Any) -> Value:
-            reached = part(way, xp)
-            reached *= distance  # in place, where it is an array: most of a curve's time is memory
-            reached += low
-            return reached
-
-        return value
-    # no float added to low gives high: take the next larger distance, and stop at high
-    if distance > 0:
-        distance = math.nextafter(distance, math.inf)
-        return lambda way, xp: xp.minimum(low + distance * part(way, xp), high)
-    distance = math.nextafter(distance, -math.inf)
-    return lambda way, xp: xp.maximum(low + distance * part(way, xp), high)
+from .fields import Absolute, Level, Span
+from .ramp import Ramp, Way
+from .schedule import Curve, Frame, Schedule, family
 
 
 @family

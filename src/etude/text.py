@@ -18,7 +18,8 @@ import etude.shapes  # noqa: F401  # importing the four fills the registry
 
 from .errors import InputError, did_you_mean
 from .expression import parse_tree
-from .schedule import Absolute, Schedule
+from .fields import Absolute
+from .schedule import Schedule
 from .schedule import families as families
 
 _LONGEST = 100_000  # characters

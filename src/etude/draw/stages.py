@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from ..arrays import Scalar
 from ..errors import InputError
 from ..plan import Plan
+from ..ramp import Ramp, Way
 from ..schedule import Frame, Schedule
-from ..shapes import Ramp, Way, cosine
+from ..shapes import cosine
 from .figure import COLOURS, check_ending, new_figure, save, style
 
 _POINTS = 201

@@ -46,7 +46,7 @@ def train(recipe: Recipe, folder: Path, *, quiet: bool = False) -> dict[str, flo
     Raises:
         InputError: the folder holds something, or recipe, model or data are wrong.
     """
-    need("safetensors")
+    _need_all()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} already holds something: go on with `etude resume {folder}`, or name another --out")
     settings = replace(recipe.train, model=recipe.train.model or RESNET, data=recipe.train.data or DIGITS)
@@ -73,10 +73,17 @@ def resume(folder: Path, *, quiet: bool = False) -> dict[str, float] | None:
         raise InputError(f"{folder} holds no run: there is no recipe.yaml in it")
     if (folder / WEIGHTS).exists():
         return None
+    _need_all()
     recipe = read_file(folder / "recipe.yaml")
     state = Checkpoints(folder / "checkpoints").load()
     training, test = load_data(recipe.train.data or DIGITS)
     return _Job(recipe, folder, training, test).go(state, quiet)
+
+
+def _need_all() -> None:
+    """Ask for what the end of a run needs before its beginning."""
+    for module in ("safetensors", "matplotlib", "rich"):
+        need(module)
 
 
 def _with_samples(recipe: Recipe, available: int) -> Recipe:
