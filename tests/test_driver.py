@@ -266,8 +266,7 @@ def test_a_value_without_a_schedule_changed_by_hand_is_found_too():
     net, optimizer, driver = made(YOLO)
     optimizer.param_groups[1]["weight_decay"] = 0.3
     with pytest.warns(EtudeWarning, match="weight_decay of group 'weight' was changed from 0.0005 to 0.3"):
-        for step in range(3):
-            update(net, optimizer, step)
+        update(net, optimizer, 0)
     assert optimizer.param_groups[1]["weight_decay"] == 0.0005
 
 
@@ -315,7 +314,7 @@ def test_groups_are_matched_by_name_never_by_position():
     net = model()
     optimizer = etude.torch.build(net, YOLO)
     optimizer.param_groups.reverse()
-    etude.torch.drive(optimizer, YOLO.plan())
+    etude.torch.drive(optimizer, YOLO.plan()).release()
     assert {group["name"]: group["lr"] for group in optimizer.param_groups} == YOLO.plan().at(0)["lr"]
     for name, message in (
         (None, "a parameter group has no name"),
@@ -355,6 +354,7 @@ def test_several_optimizers_under_one_plan_count_for_themselves():
     }
     assert rates == {"generator": driver.plan.at(1)["lr"]["generator"], "critic": driver.plan.at(5)["lr"]["critic"]}
     driver.load_state_dict(driver.state_dict())
+    driver.release()
     with pytest.raises(InputError, match="the checkpoint drives 2 optimizers, this driver 1"):
         etude.torch.drive(critic, recipe.plan()).load_state_dict(driver.state_dict())
 
@@ -372,7 +372,8 @@ def test_past_the_end_the_last_values_are_held_and_told_once():
 
 def test_a_second_driver_takes_the_place_of_the_first_and_release_lets_go():
     net, optimizer, first = made(YOLO)
-    second = etude.torch.drive(optimizer, YOLO.plan())
+    with pytest.warns(EtudeWarning, match="this optimizer had a driver already; the new one takes its place"):
+        second = etude.torch.drive(optimizer, YOLO.plan())
     update(net, optimizer, 0)
     assert (first.updates, second.updates) == ([0], [1])
     second.release()
@@ -423,3 +424,63 @@ def test_it_is_no_torch_scheduler_but_looks_like_one():
 def test_odd_arguments_are_refused(call, message):
     with pytest.raises(InputError, match=message):
         call(etude.torch.build(model(), YOLO), YOLO.plan())
+
+
+def test_one_tensor_rate_given_to_every_group_becomes_one_a_group():
+    """torch puts the tensor of its constructor into every group."""
+    recipe = Recipe(
+        optimizer=Optimizer(name="SGD", lr=0.1),
+        groups={"a": Group(lr=1.0, kind="bias"), "b": Group()},
+        schedules={"lr": etude.parse("linear(1, 0)")},
+        run=Run(steps=4),
+    )
+    net = nn.Linear(1, 1)
+    groups = [{"params": [net.bias], "name": "a"}, {"params": [net.weight], "name": "b"}]
+    optimizer = torch.optim.Adam(groups, lr=torch.tensor(0.1, dtype=torch.float64))
+    etude.torch.drive(optimizer, recipe.plan())
+    optimizer.step()
+    optimizer.step()
+    assert [float(group["lr"]) for group in optimizer.param_groups] == [0.75, 0.1 * 0.75]
+
+
+def test_betas_changed_by_hand_are_told_and_undone():
+    recipe = etude.read("one-cycle").override(epochs=1)
+    recipe = Recipe(optimizer=Optimizer(name="Adam", lr=0.1, betas=(0.95, 0.99)), schedules=recipe.schedules, run=recipe.run)
+    optimizer = etude.torch.build(nn.Linear(1, 1), recipe)
+    driver = etude.torch.drive(optimizer, recipe.plan())
+    optimizer.step()
+    optimizer.param_groups[0]["betas"] = (0.5, 0.99)
+    with pytest.warns(EtudeWarning, match=r"betas of group 'all' was changed .*driver.override\(momentum=...\)"):
+        optimizer.step()
+    assert optimizer.param_groups[0]["betas"] == (driver.plan.at(1)["momentum"]["all"], 0.99)
+
+
+def test_a_group_put_in_another_ones_place_is_found():
+    net, optimizer, driver = made(YOLO)
+    update(net, optimizer, 0)
+    taken = optimizer.param_groups.pop()
+    optimizer.add_param_group({"params": taken["params"], "name": "bias", "lr": 99.0, "momentum": 0.1, "weight_decay": 3.0})
+    update(net, optimizer, 1)
+    assert (np.array(applied(optimizer)) == planned(driver.plan, 1, 2)[0]).all()
+
+
+def test_a_run_that_goes_on_past_its_end_after_a_resume_is_told_too():
+    recipe = etude.read("linear(1, 0)").override(lr=0.1, steps=3)
+    optimizer = etude.torch.build(nn.Linear(1, 1), recipe)
+    driver = etude.torch.drive(optimizer, recipe.plan())
+    driver.load_state_dict({**driver.state_dict(), "updates": [3]})
+    with pytest.warns(EtudeWarning, match="the run is over"):
+        optimizer.step()
+
+
+def test_a_driver_state_of_another_order_of_groups_is_refused():
+    groups = {"bias": Group(kind="bias"), "rest": Group()}
+    one, other = (
+        Recipe(optimizer=Optimizer(name="SGD", lr=0.1), groups=dict(order), run=Run(steps=3))
+        for order in (groups.items(), reversed(groups.items()))
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        states = [etude.torch.drive(etude.torch.build(nn.Linear(1, 1), recipe), recipe.plan()) for recipe in (one, other)]
+    with pytest.raises(InputError, match=r"of another recipe .*order"):
+        states[1].load_state_dict(states[0].state_dict())

@@ -122,12 +122,18 @@ def test_an_absolute_floor_is_the_same_for_every_group():
 
 
 @pytest.mark.parametrize(
-    "text", ["cosine(1, 0.1)", "chain(linear(0, 1, over='10 steps'), cosine(1, 0.1))", "linear(0, 1, over='40 steps')"]
+    "text",
+    [
+        "cosine(1, 0.1)",
+        "chain(linear(0, 1, over='10 steps'), cosine(1, 0.1))",
+        "linear(0, 1, over='40 steps')",
+        "decay(0.5, per='1 step')",
+    ],
 )
 def test_past_the_end_the_last_value_is_held(text):
     plan = etude.read(text).plan(Run(steps=20))
     last = plan.at(20)["lr"]["all"]
-    assert [plan.at(step)["lr"]["all"] for step in (21, 50, 10**9)] == [last] * 3 or "40 steps" in text
+    assert [plan.at(step)["lr"]["all"] for step in (21, 50, 10**9)] == [last] * 3
 
 
 def test_by_batch():
@@ -184,3 +190,15 @@ def test_a_run_without_an_end_has_values_but_no_table():
     assert plan.at(20)["lr"]["all"] == 0.25
     with pytest.raises(InputError, match="the run has no end: give --epochs or --steps"):
         plan.table()
+
+
+def test_integer_times_are_times():
+    curve = etude.read("linear(1, 0)").plan(Run(steps=100)).curve("lr", "all")
+    expected = [1.0, 0.75, 0.5, 0.25]
+    assert curve(np.arange(0, 100, 25)).tolist() == expected
+    assert curve(torch.arange(0, 100, 25)).tolist() == expected
+    assert [curve(step) for step in range(0, 100, 25)] == expected
+
+
+def test_an_expression_without_time_is_a_constant():
+    assert etude.read("formula('0.5')").plan(Run(steps=3)).table()["lr"].tolist() == [[0.5]] * 3

@@ -174,7 +174,7 @@ def test_read_takes_a_path_a_name_a_text_a_schedule_and_a_recipe(tmp_path):
 
 def test_a_group_takes_the_optimizers_base_unless_it_has_its_own():
     recipe = Recipe(
-        optimizer=Optimizer(name="AdamW", lr=0.1, betas=(0.9, 0.99)),
+        optimizer=Optimizer(name="AdamW", lr=0.1, betas=(0.9, 0.99), weight_decay=0),
         groups={"slow": Group(module="backbone", lr=0.01, weight_decay=0.5), "rest": Group()},
     )
     plan = recipe.plan(Run(steps=1))
@@ -199,3 +199,24 @@ def test_the_recipe_in_the_documents_is_one():
     assert recipe.plan().end() == 100 * 196
     stages = loads(HEAD + "groups: {backbone: {}}\n" + text.split("```yaml\n")[2].split("```")[0])
     assert [part.frozen for part in stages.run.parts()] == [("backbone",), ()]
+
+
+def test_what_a_file_says_goes_before_its_comments():
+    recipe = loads(HEAD + "groups: {bias: {kind: bias}, rest: {}}  # in this order")
+    first = dataclasses.replace(recipe, groups={"head": Group(pattern="fc.*"), **recipe.groups})
+    assert list(loads(dumps(first)).groups) == ["head", "bias", "rest"]
+    shared = loads(HEAD + "groups: {a: &x {lr: 0.1}, b: *x}")
+    changed = dataclasses.replace(shared, groups={"a": Group(lr=0.2), "b": Group(lr=0.1)})
+    assert loads(dumps(changed)) == changed
+    named = dataclasses.replace(loads(HEAD + "name: run (1)"), name="run (2)")
+    assert loads(dumps(named)).name == "run (2)"
+
+
+def test_a_base_value_for_some_groups_only_is_refused():
+    with pytest.raises(
+        InputError, match="weight_decay is given for some groups, but not for b: give the optimizer a base value too"
+    ):
+        Recipe(optimizer=SGD, groups={"a": Group(weight_decay=0.1), "b": Group()})
+
+
+SGD = Optimizer(name="SGD", lr=0.1)

@@ -168,3 +168,16 @@ def test_override_replaces_what_would_contradict():
     assert run.override(epochs=2).clock().total == 60
     assert run.override().clock().total == 300
     assert Run(epochs=2, steps_per_epoch=5).override(samples=100, batch_size=10).clock().total == 20
+
+
+def test_flags_do_not_pass_by_stages_with_values_of_their_own():
+    run = Run(samples=100, stages=[Stage(epochs=1, batch_size=10)])
+    with pytest.raises(InputError, match="batch_size: the run's stages have their own; change it there"):
+        run.override(batch_size=50)
+    assert run.override(batch_size=50, epochs=2).clock().total == 4
+    with pytest.raises(InputError, match="stages: only the last may end inside an epoch"):
+        Run(samples=100, batch_size=10, stages=[Stage(epochs=0.5), Stage(epochs=1)])
+
+
+def test_an_epochs_samples_are_those_of_its_steps():
+    assert Run(epochs=5, samples=600, batch_size=20, steps_per_epoch=10).clock().ticks(600, "samples") == 30

@@ -266,3 +266,27 @@ def test_epochs_are_the_runs_whatever_the_inner_clock():
     cycles = bound(parse("repeat(per_epoch(linear(1, 0)), '25 steps')"), RUN)
     assert cycles(25) == cycles(29) == 1.0
     assert cycles(30) == cycles(39) == pytest.approx(1 - 5 / 25)
+
+
+def test_a_faster_clock_reaches_later_cycles():
+    fast = bound(parse("chain(scaled(repeat(linear(1, 0), '10 steps', times=4), 2), constant(0.5))"), Run(steps=100))
+    assert [fast(step) for step in (0, 5, 10, 15, 19, 20)] == [1.0, 1.0, 1.0, 1.0, pytest.approx(0.2), 0.5]
+    four = bound(parse("scaled(repeat(linear(1, 0), '10 steps'), 4)"), Run(steps=100))
+    assert [four(step) for step in (25, 26, 95)] == [1.0, 0.6, 1.0]
+
+
+def test_lengths_in_epochs_are_measured_where_they_stand():
+    """Two stages: an epoch has 30 steps, then 60."""
+    run = Run(samples=60, stages=[etude.Stage(epochs=1, batch_size=2), etude.Stage(epochs=10, batch_size=1)])
+    two = bound(parse("chain(repeat(linear(1, 0), '1 epoch', times=2), constant(5))"), run)
+    assert [two(step) for step in (29, 30, 60, 89, 90)] == [pytest.approx(1 / 30), 1.0, 0.5, pytest.approx(1 / 60), 5.0]
+    clock = run.clock()
+    assert etude.units.Length.parse("3 epochs - 1 epoch").ticks(clock.ticks) == 90
+    assert etude.units.Length.parse("1 epoch + 1 epoch - 2 epochs").ticks(clock.ticks) == 0
+
+
+def test_endless_cycles_that_are_not_alike_are_refused():
+    with pytest.raises(InputError, match="would hold more than 10000 cycles in this run, and not all alike"):
+        etude.read("repeat(per_epoch(linear(1, 0)), '45 steps')").plan(Run(steps_per_epoch=30))
+    endless = bound(parse("repeat(linear(1, 0), '45 steps')"), Run(steps_per_epoch=30))
+    assert [endless(step) for step in (0, 45, 90, 45 * 10**6 + 9)] == [1.0, 1.0, 1.0, 0.8]

@@ -18,7 +18,8 @@ from etude import InputError, Run, Stage, Training
 from etude.train.checkpoint import Checkpoints, write_atomically
 from etude.train.data import digits, find, load_data
 from etude.train.log import read_metrics, read_steps
-from etude.train.loop import batches, resume, train
+from etude.train.loop import resume, train
+from etude.train.order import batches
 from etude.train.resnet import resnet18
 
 RECIPE = etude.read("yolov5").override(epochs=3, samples=100)  # 5 batches an epoch, 15 steps
@@ -44,6 +45,16 @@ def mine(tmp_path, monkeypatch):
         "    return Noisy(training), torch.utils.data.Subset(test, range(50))\n"
         "def two_classes(num_classes): return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(768, 2), torch.nn.BatchNorm1d(2))\n"
         "def too_narrow(num_classes): return torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm2d(3))\n"
+        "def tied(num_classes):\n"
+        "    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(768, 10), torch.nn.BatchNorm1d(10), torch.nn.Linear(10, 10), torch.nn.Linear(10, 10))\n"
+        "    net[4].weight = net[3].weight\n"
+        "    net[1].weight.requires_grad_(False)\n"
+        "    return net\n"
+        "def drawn():\n"
+        "    import numpy as np\n"
+        "    from etude.train.data import digits\n"
+        "    training, test = digits()\n"
+        "    return torch.utils.data.Subset(training, np.random.permutation(600)[:100]), torch.utils.data.random_split(test, [50, 1147])[0]\n"
         "def not_a_net(): return 3\n"
         "def empty(): return [], []\n"
         "def fails(): return digits\n"
@@ -277,7 +288,7 @@ def test_the_order_of_data_is_a_function_of_seed_and_epoch():
         ({"model": "mine:nte"}, "module 'mine' has no function 'nte'"),
         ({"model": "mine:not_a_net"}, "must return a torch.nn.Module, got int"),
         ({"data": "mine:empty"}, r"must return \(training set, test set\), datasets with a length"),
-        ({"data": "mine:fails"}, r"data 'mine:fails' failed: NameError: name 'digits' is not defined \(.*mine.py:19\)"),
+        ({"data": "mine:fails"}, r"data 'mine:fails' failed: NameError: name 'digits' is not defined \(.*mine.py:29\)"),
     ],
 )
 def test_models_and_data_that_are_none(mine, tmp_path, change, message):
@@ -361,3 +372,44 @@ def test_the_log_can_be_read_by_anyone(mine, tmp_path):
     line = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[3])
     assert set(line) == {"step", "epoch", "loss", "lr", "momentum", "weight_decay"}
     assert set(line["lr"]) == {"norm", "weight", "bias"}
+
+
+def test_tied_and_frozen_weights_and_drawn_data(mine, tmp_path):
+    import dataclasses
+
+    recipe = dataclasses.replace(mine, train=dataclasses.replace(mine.train, model="mine:tied", data="mine:drawn"))
+    train(recipe, tmp_path / "whole", quiet=True)
+    with pytest.MonkeyPatch.context() as patch:
+        stop_after(patch, 7)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, tmp_path / "stopped", quiet=True)
+    resume(tmp_path / "stopped", quiet=True)
+    whole, stopped = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "stopped"))
+    assert all(torch.equal(whole[name], stopped[name]) for name in whole)
+    assert torch.equal(whole["3.weight"], whole["4.weight"])
+    torch.manual_seed(3)
+    assert torch.equal(find("mine:tied", "model")(10)[1].weight, whole["1.weight"])  # frozen by the user, and so it stayed
+
+
+def test_a_start_that_fails_leaves_its_folder_to_the_next(mine, tmp_path):
+    import dataclasses
+
+    wrong = dataclasses.replace(mine, train=dataclasses.replace(mine.train, model="mine:too_narrow"))
+    with pytest.raises(InputError, match="can't take data"):
+        train(wrong, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+    train(mine, tmp_path / "run", quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        (Run(steps=10), "the run has no batch size: give --batch-size"),
+        (Run(batch_size=20, stages=(Stage(epochs=1, frozen=("norm", "weight", "bias")),)), "a stage freezes every group"),
+    ],
+)
+def test_runs_that_train_nothing(mine, tmp_path, run, message):
+    import dataclasses
+
+    with pytest.raises(InputError, match=message):
+        train(dataclasses.replace(mine, run=run), tmp_path / "run", quiet=True)

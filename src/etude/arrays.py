@@ -67,6 +67,10 @@ class Scalar:
         """How many edges have been reached at time t."""
         return bisect_right(edges, t)
 
+    @staticmethod
+    def floats(t: float) -> float:
+        return float(t)
+
     @classmethod
     def unordered(cls) -> type[Scalar]:
         return cls
@@ -108,6 +112,10 @@ class Arrays:
 
     def full(self, t: Value, value: float) -> Value:
         return self.module.full_like(t, value)
+
+    def floats(self, t: Value) -> Value:
+        """Return times as floats, where they came as integers."""
+        return t if self.module.issubdtype(t.dtype, self.module.floating) else t.astype(self.module.float64)
 
     def unordered(self) -> Any:
         """Return the namespace for times that may have lost their order."""
@@ -164,6 +172,9 @@ class Torch(Arrays):
         return getattr(self.module, name)(
             *(value if isinstance(value, self.module.Tensor) else self.module.full_like(like, value) for value in values)
         )
+
+    def floats(self, t: Value) -> Value:
+        return t if t.is_floating_point() else t.double()
 
     def minimum(self, a: Value, b: Value) -> Value:
         return self._lift("minimum", a, b)

@@ -18,8 +18,6 @@ from .schedule import Frame, Schedule
 
 _MISSING = {
     "epochs": "steps per epoch: give --steps-per-epoch, or --samples and --batch-size",
-    "batches": "batches per epoch: give --samples and --batch-size, or --steps-per-epoch",
-    "steps": "steps per epoch: give --steps-per-epoch, or --samples and --batch-size",
     "samples": "samples per step: give --batch-size",
     "tokens": "tokens per step: give --batch-size, and tokens_per_sample in the recipe's run",
 }
@@ -46,6 +44,11 @@ class RunClock:
     def _per_epoch(self, part: Part) -> int | None:
         return part.steps if self.by == "step" else part.batches
 
+    def _missing(self, unit: str) -> str:
+        if unit == "epochs" and self.run.samples:
+            return "a batch size: give --batch-size (batch_size)"
+        return _MISSING[unit]
+
     def _total(self) -> float:
         if self.run.steps is not None:
             self._agree()
@@ -58,7 +61,7 @@ class RunClock:
                 return math.inf
             per_epoch = self._per_epoch(part)
             if per_epoch is None:
-                raise InputError(f"{part.epochs:g} epochs need {_MISSING['epochs']}")
+                raise InputError(f"{part.epochs:g} epochs need {self._missing('epochs')}")
             ticks = part.epochs * per_epoch
             if ticks != int(ticks):
                 raise InputError(
@@ -108,7 +111,7 @@ class RunClock:
             tokens = self.run.tokens_per_sample if unit == "tokens" else 1
             amount = samples * tokens if samples and tokens else None
         if amount is None:
-            raise InputError(f"a length in {unit} needs {_MISSING[unit]}")
+            raise InputError(f"a length in {unit} needs {self._missing(unit)}")
         return amount
 
     def _batches_per_step(self, part: Part) -> float:
@@ -125,7 +128,7 @@ class RunClock:
         return part.batch_size * (self._batches_per_step(part) if self.by == "step" else 1)
 
     def ticks(self, value: float, unit: str, origin: float = 0.0) -> float:
-        """Return an amount of a unit in ticks, measured from tick `origin`."""
+        """Return an amount of a unit in ticks, measured from tick `origin`; a negative one is walked back."""
         if unit == "%":
             if self.total == math.inf:
                 raise InputError(f"a length of {value:g}% needs the run's length: give --epochs or --steps")
@@ -138,6 +141,8 @@ class RunClock:
         starts = self._starts
         index = bisect_right(starts, origin) - 1
         at, left = origin, value
+        while index > 0 and left < (room := (starts[index] - at) * rates[index]):
+            at, left, index = starts[index], left - room, index - 1
         while index < len(starts) - 1 and left > (room := (starts[index + 1] - at) * rates[index]):
             at, left, index = starts[index + 1], left - room, index + 1
         return at + left / rates[index] - origin
@@ -157,7 +162,7 @@ class RunClock:
         """Ticks per epoch and first epoch of each part, and the number of the run's last epoch."""
         per_epoch = [float(self._per_epoch(part) or math.nan) for part in self.parts]
         if any(map(math.isnan, per_epoch)):
-            raise InputError(f"epochs can't be counted without {_MISSING['epochs']}")
+            raise InputError(f"epochs can't be counted without {self._missing('epochs')}")
         firsts = [0.0]
         for part in self.parts[:-1]:
             firsts.append(firsts[-1] + part.epochs)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from .arrays import Scalar, Value
@@ -150,8 +151,7 @@ class shift(_Wrapper):
 
     def bind(self, frame: Frame) -> Curve:
         inner = self.schedule.bind(frame)
-        at = frame.origin + frame.ticks(self.at, "shift: at")
-        by = frame.at(at, math.inf).ticks(self.by, "shift: by")
+        at, by = self._standstill(frame)
         knots = tuple((tick if tick <= at else tick + by, what) for tick, what in inner.knots)
         return Curve(
             lambda t, xp: inner.value(xp.maximum(xp.minimum(t, at), t - by), xp),
@@ -160,7 +160,12 @@ class shift(_Wrapper):
 
     def length(self, frame: Frame) -> float | None:
         length = self.schedule.length(frame)
-        return None if length is None else length + frame.ticks(self.by, "shift: by")
+        return None if length is None else length + self._standstill(frame)[1]
+
+    def _standstill(self, frame: Frame) -> tuple[float, float]:
+        """Return the tick at which the clock stops, and for how many."""
+        at = frame.origin + frame.ticks(self.at, "shift: at")
+        return at, frame.at(at, math.inf).ticks(self.by, "shift: by")
 
 
 @family
@@ -207,6 +212,10 @@ class per_epoch(_Wrapper):
 
     schedule: Schedule
 
+    @property
+    def counts_epochs(self) -> bool:
+        return True
+
     def bind(self, frame: Frame) -> Curve:
         inner, clock, origin = self.schedule.bind(frame), frame.clock, frame.origin
         clock.epoch(0.0, Scalar)  # a run that can't count epochs says so now
@@ -242,7 +251,8 @@ class scaled(_Wrapper):
             raise InputError(f"scaled: by must be above 0, got {self.by:g}")
 
     def bind(self, frame: Frame) -> Curve:
-        inner, origin, by = self.schedule.bind(frame), frame.origin, self.by
+        inner = self.schedule.bind(replace(frame, speed=frame.speed * self.by))
+        origin, by = frame.origin, self.by
         knots = tuple((origin + (tick - origin) / by, what) for tick, what in inner.knots)
         return Curve(lambda t, xp: inner.value(origin + (t - origin) * by, xp), knots)
 

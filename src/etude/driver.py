@@ -39,6 +39,9 @@ class Driver:
         self._updates_at_step = [0] * len(optimizers)
         self._seats = [_Seat(self, optimizer) for optimizer in optimizers]
 
+    def __repr__(self) -> str:
+        return f"<driver of {self.plan.recipe.name}: {', '.join(map(str, self.updates))} of {self.plan.total} updates>"
+
     @property
     def optimizer(self) -> Any:
         """The first optimizer, where other libraries look for a scheduler's own."""
@@ -61,7 +64,7 @@ class Driver:
         self._updates_at_step = self.updates
 
     def get_last_lr(self) -> list[float]:
-        """Return the learning rate that each group holds: of its last update, or of the first to come before any."""
+        """Return the learning rate that each group holds: its last update's, or the next one's before any and after loading."""
         return [float(group["lr"]) for seat in self._seats for group in seat.optimizer.param_groups]
 
     def override(self, group: str | None = None, **values: float | None) -> None:
@@ -78,12 +81,13 @@ class Driver:
         """
         if not values:
             raise InputError("override needs a value, such as driver.override(lr=0.01)")
+        groups = self.plan.groups if group is None else (group,)
         for name, value in values.items():
-            groups = self.plan.groups if group is None else (group,)
             for word, known in ((name, self.plan.hyperparameters), (groups[0], self.plan.groups)):
                 if word not in known:
                     raise InputError(f"the plan has no {word!r}{did_you_mean(word, known)}")
             base_value(value, name)
+        for name, value in values.items():
             for one in groups:
                 self.overrides.pop((name, one), None)
                 if value is not None:
@@ -135,7 +139,7 @@ class Driver:
         recipe = self.plan.recipe.to_dict()
         for key in ("name", "train", "run"):
             recipe.pop(key, None)
-        return {**recipe, "run": self.plan.run.to_dict()}
+        return {**recipe, "order": list(self.plan.groups), "run": self.plan.run.to_dict()}
 
 
 def _is_state(state: Any) -> bool:
@@ -144,6 +148,7 @@ def _is_state(state: Any) -> bool:
         and state.get("etude") == VERSION
         and isinstance(state.get("recipe"), Mapping)
         and isinstance(state.get("overrides"), list)
+        and all(isinstance(entry, list | tuple) and len(entry) == 3 for entry in state["overrides"])
         and isinstance(state.get("updates"), list)
         and all(isinstance(count, int) and count >= 0 for count in state["updates"])
     )
@@ -155,9 +160,12 @@ class _Seat:
     def __init__(self, driver: Driver, optimizer: Any) -> None:
         self.driver, self.plan, self.optimizer = driver, driver.plan, optimizer
         self.updates = 0
+        self._lanes: list[list[Any]] = []  # key, values of the block, last value, groups to compare, to write alone, turns
+        self._curve_of_lane: list[int] = []
         previous = getattr(optimizer, "_etude_seat", None)
         if previous is not None:
             previous.release()  # one plan to an optimizer: a notebook cell run again replaces its driver
+            driver.tell("replaced", "this optimizer had a driver already; the new one takes its place, and counts from 0")
         self.take()
         self._handles = [
             optimizer.register_step_pre_hook(self.before),
@@ -168,6 +176,7 @@ class _Seat:
     def release(self) -> None:
         for handle in self._handles:
             handle.remove()
+        self.optimizer._etude_seat = None
 
     # The two hooks are the hot path: about a third of a microsecond for three groups.
 
@@ -177,11 +186,13 @@ class _Seat:
         Of more than 16 groups with a schedule, 16 are compared at a time, in turns; all are written every time.
         """
         groups = optimizer.param_groups
-        if groups is not self._groups or len(groups) != self._width:
+        if groups is not self._groups or len(groups) != self._width or groups[-1] is not self._end:
             self.take()  # load_state_dict has put new groups in place, or some were added
         index = self.updates - self._first
         if not 0 <= index < self._size:
             index = self._load()
+            if self.updates >= self.plan.total:
+                self._tell_the_end()
         for lane in self._lanes:
             key, values, last, watched, others, turns = lane
             value = lane[2] = values[index]
@@ -202,12 +213,16 @@ class _Seat:
             self._write_rest(index)
 
     def _write_rest(self, index: int) -> None:
-        """Write the first of betas, and look after one of the values that no schedule moves."""
-        for group, curve, base in self._betas:
-            group["betas"] = (base * self._curves[curve][index], *group["betas"][1:])
-        if self._checked:
-            # they are not written again and again, so one look an update finds whatever was changed by hand
-            group, key, value = self._checked[self.updates % len(self._checked)]
+        """Write the first of betas, and put right what no schedule moves where it was changed by hand."""
+        for entry in self._betas:
+            group, curve, base, last = entry
+            value = base * self._curves[curve][index]
+            if group["betas"][0] != last:
+                self._changed(group, "betas", last, value)
+            group["betas"] = (value, *group["betas"][1:])
+            entry[3] = value
+        watched, _ = next(self._constants_in_turn)
+        for group, key, value in watched:
             if group[key] != value:
                 self._changed(group, key, value, value)
                 group[key] = value
@@ -219,31 +234,46 @@ class _Seat:
     def take(self) -> None:
         """Match the optimizer's groups by name as they are now, and write the values of the next update."""
         self._groups = self.optimizer.param_groups
-        self._width = len(self._groups)
-        columns = [self._columns(group) for group in self._groups]
-        self._constants: list[tuple[Any, str, float]] = []
+        self._width, self._end = len(self._groups), self._groups[-1]
+        self._size = 0
+        index = self._load()
         lanes: dict[tuple[str, int], list[tuple[Any, float]]] = {}
+        constants: list[tuple[Any, str, Any]] = []
         self._tensors: list[tuple[Any, str, Any, int, float]] = []  # group, key, tensor, curve, base
-        self._betas: list[tuple[Any, int, float]] = []  # group, curve, base
-        for group, name in zip(self._groups, columns, strict=True):
+        self._betas: list[list[Any]] = []  # group, curve, base, last value
+        own: set[int] = set()
+        for group, name in [(group, self._name(group)) for group in self._groups]:
             for hyperparameter in self.plan.hyperparameters:
                 key = "betas" if hyperparameter == "momentum" and "betas" in group else hyperparameter
                 if key not in group:
                     raise InputError(f"group {name!r} of {type(self.optimizer).__name__} has no {key}, but the recipe has one")
-                column = self.plan.columns[hyperparameter][self.plan.groups.index(name)]
+                if id(group[key]) in own and hasattr(group[key], "clone"):
+                    group[key] = group[key].clone()  # torch gives every group the one tensor of its constructor
+                own.add(id(group[key]))
+                curve, base = self.plan.columns[hyperparameter][self.plan.groups.index(name)]
                 by_hand = self.driver.overrides.get((hyperparameter, name))
-                if by_hand is not None or column.curve is None:
-                    self._constants.append((group, key, column.base if by_hand is None else by_hand))
-                elif key == "betas":
-                    self._betas.append((group, column.curve, column.base))
-                elif not isinstance(group[key], int | float):
-                    self._tensors.append((group, key, group[key], column.curve, column.base))
+                if by_hand is not None or curve is None:
+                    _put(group, key, base if by_hand is None else by_hand)
+                    constants += [(group, key, group[key])] if _is_plain(group[key]) else []
+                    continue
+                value = base * self._curves[curve][index]
+                _put(group, key, value)
+                if key == "betas":
+                    self._betas.append([group, curve, base, value])
+                elif isinstance(group[key], float):
+                    lanes.setdefault((key, curve), []).append((group, base))
                 else:
-                    lanes.setdefault((key, column.curve), []).append((group, column.base))
-        self._first, self._size = 0, 0
-        self._load(lanes)
+                    self._tensors.append((group, key, group[key], curve, base))
+        self._constants_in_turn = _turns(constants)
+        self._rest = bool(self._betas or constants)
+        self._curve_of_lane = [curve for _, curve in lanes]
+        self._lanes = [
+            [key, self._curves[curve], self._curves[curve][index], *next(turns), turns]
+            for (key, curve), pairs in lanes.items()
+            for turns in [_turns(pairs)]
+        ]
 
-    def _columns(self, group: Mapping[str, Any]) -> str:
+    def _name(self, group: Mapping[str, Any]) -> str:
         """Return the plan's group for a parameter group."""
         groups = self.plan.groups
         name = group.get("name")
@@ -258,47 +288,26 @@ class _Seat:
             raise InputError(f"the plan has no group {name!r}{did_you_mean(str(name), groups)}")
         return str(name)
 
-    def _load(self, lanes: Mapping[tuple[str, int], list[tuple[Any, float]]] | None = None) -> int:
+    def _load(self) -> int:
         """Bring in the block of values that holds the next update; return its index there."""
         if self.updates < self.plan.total:
             number = self.updates // BLOCK
             self._first = number * BLOCK
-            curves = [curve.tolist() for curve in self.plan.block(number)]
-            self._size = len(curves[0]) if curves else int(min(BLOCK, self.plan.total - self._first))
+            self._curves = [curve.tolist() for curve in self.plan.block(number)]
+            self._size = int(min(BLOCK, self.plan.total - self._first))
         else:
-            if self.updates > self.plan.total - 1 and self._size:
-                self.driver.tell(
-                    "end",
-                    f"the run is over: the plan has {self.plan.total} updates, and more are made; the last values are held. "
-                    "Give the recipe's run its real length",
-                )
-            tick = self.plan.tick(self.updates)
-            curves = [[value] for value in self.plan.levels(tick)]
-            self._first, self._size = self.updates, 1
-        self._curves = curves
-        index = self.updates - self._first
-        if lanes is not None:
-            self._lanes: list[list[Any]] = [
-                [key, curves[curve], curves[curve][index], *next(turns), turns]
-                for (key, curve), pairs in lanes.items()
-                for turns in [_turns(pairs)]
-            ]
-            self._curve_of_lane = [curve for _, curve in lanes]
-            for group, key, value in self._constants:
-                _put(group, key, value)
-            self._checked = [(group, key, group[key]) for group, key, _ in self._constants if _is_plain(group[key])]
-            self._rest = bool(self._betas or self._checked)
-            for (key, curve), pairs in lanes.items():
-                for group, base in pairs:
-                    group[key] = base * curves[curve][index]
-            for group, key, _, curve, base in self._tensors:
-                _put(group, key, base * curves[curve][index])
-            for group, curve, base in self._betas:
-                _put(group, "betas", base * curves[curve][index])
-        else:
-            for lane, curve in zip(self._lanes, self._curve_of_lane, strict=True):
-                lane[1] = curves[curve]
-        return index
+            self._curves = [[value] for value in self.plan.levels(self.plan.tick(self.updates))]
+            self._first, self._size = self.updates, 0  # asked for again at every update
+        for lane, curve in zip(self._lanes, self._curve_of_lane, strict=True):
+            lane[1] = self._curves[curve]
+        return self.updates - self._first
+
+    def _tell_the_end(self) -> None:
+        self.driver.tell(
+            "end",
+            f"the run is over: the plan has {self.plan.total} updates, and more are made; the values at its end are held. "
+            "Give the recipe's run its real length",
+        )
 
     def _changed(self, group: Any, key: str, planned: Any, now: Any) -> None:
         name = "momentum" if key == "betas" else key
@@ -314,9 +323,9 @@ _WATCHED = 16
 """Groups whose values are compared with the plan's before they are written, in one update."""
 
 
-def _turns(pairs: list[tuple[Any, float]]) -> Iterator[tuple[list[Any], list[Any]]]:
+def _turns(pairs: list[Any]) -> Iterator[tuple[list[Any], list[Any]]]:
     """Divide groups into those to compare and those to write alone, in turns: up to 16 are compared at every update."""
-    starts = range(0, len(pairs), _WATCHED)
+    starts = range(0, max(len(pairs), 1), _WATCHED)
     return itertools.cycle([(pairs[start : start + _WATCHED], pairs[:start] + pairs[start + _WATCHED :]) for start in starts])
 
 

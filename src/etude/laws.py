@@ -223,8 +223,8 @@ class table(Schedule):
 class formula(Schedule):
     """An expression of the time, as people write it in a lambda.
 
-    value = the expression, with `step` (ticks of this phase), `epoch` (whole epochs of this phase), `steps` and `epochs`
-    (the run's length in both), `pi`, and sin cos exp log sqrt floor min max abs
+    value = the expression, with `step` (ticks since this phase began), `epoch` (epochs of the run begun since then), `steps` and
+    `epochs` (the run's length in both), `pi`, `e`, and sin cos exp log sqrt floor min max abs
 
     Args:
         text: A Python expression over those names; numbers are floats, and nothing else can be named.
@@ -244,6 +244,10 @@ class formula(Schedule):
     def check(self) -> None:
         compile_expression(self.text, _NAMES)
 
+    @property
+    def counts_epochs(self) -> bool:
+        return "epoch" in compile_expression(self.text, _NAMES).names
+
     def bind(self, frame: Frame) -> Curve:
         evaluate = compile_expression(self.text, _NAMES)
         clock, origin, base = frame.clock, frame.origin, frame.base
@@ -261,7 +265,8 @@ class formula(Schedule):
             names = {"step": t - origin, **whole}
             if "epoch" in used:
                 names["epoch"] = clock.epoch(t, xp) - first
-            return base * evaluate(names, xp)
+            # an expression without a time is one number, and must be as many as there are times
+            return base * (evaluate(names, xp) if used else xp.full(t, evaluate(names, xp)))
 
         return Curve(curve, ((origin, f"{self!r} begins"),))
 

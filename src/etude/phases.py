@@ -134,15 +134,15 @@ class repeat(Schedule):
 
     def _cycles(self, frame: Frame, n: float) -> tuple[list[float], list[float]]:
         """Return starts and lengths of the cycles; none where they are too many to list, and equal."""
-        end = min(frame.origin + frame.span, frame.clock.total)
+        end = frame.origin + frame.span * frame.speed
         starts: list[float] = []
         lengths: list[float] = []
         start, length = frame.origin, n
         while start < end and len(starts) < (self.times or math.inf) and length >= _SHORTEST:
             if len(starts) == _LISTED:
-                if self.grow == 1:
+                if len(set(lengths)) == 1 and not self.schedule.counts_epochs:
                     return [], []
-                raise InputError(f"{self!r} would hold more than {_LISTED} cycles in this run")
+                raise InputError(f"{self!r} would hold more than {_LISTED} cycles in this run, and not all alike")
             starts.append(start)
             # each cycle is measured where it begins: epochs may be longer in a later stage of the run
             length = frame.at(start, math.inf).ticks(self.every, "repeat: every") * self.grow ** len(lengths)
@@ -164,8 +164,8 @@ class repeat(Schedule):
     def length(self, frame: Frame) -> float | None:
         if self.times is None:
             return None
-        n = frame.ticks(self.every, "repeat: every")
-        return n * self.times if self.grow == 1 else n * (self.grow**self.times - 1) / (self.grow - 1)
+        starts, lengths = self._cycles(frame.at(frame.origin, math.inf), frame.ticks(self.every, "repeat: every"))
+        return sum(lengths) if starts else frame.ticks(self.every, "repeat: every") * self.times
 
 
 _LISTED = 10_000

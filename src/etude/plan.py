@@ -77,6 +77,9 @@ class Plan:
             self.columns[name] = tuple(self._column(name, group, known) for group in self.groups)
         self._block = lru_cache(maxsize=2)(self._compute)
 
+    def __repr__(self) -> str:
+        return f"<plan of {self.recipe.name}: {self.total} steps, {', '.join(self.hyperparameters)} of {', '.join(self.groups)}>"
+
     def _column(self, name: str, group: str, known: dict[Any, int]) -> Column:
         base = float(self.recipe.base(name, group) or 0.0)
         schedule = self.recipe.schedule(name, group)
@@ -101,12 +104,12 @@ class Plan:
     def tick(self, step: int) -> float:
         """Return the time at which a step's schedules are read: the step, or its batch where the recipe counts by batch."""
         _check_index(step, "step")
-        return float(step if self.recipe.clock == "step" else self.clock.batch_of_step(step))
+        return min(float(step if self.recipe.clock == "step" else self.clock.batch_of_step(step)), self.clock.total)
 
     def at(self, step: int | None = None, *, batch: int | None = None) -> dict[str, dict[str, float]]:
         """Return the values in force at a step, or at a batch: {"lr": {group: value}, "momentum": ..., ...}.
 
-        Past the end of the run the last values are held.
+        From the end of the run on, the values there are held: a cosine to 0 is 0.
 
         Raises:
             InputError: neither or both are given, or the number is below 0.
@@ -119,7 +122,7 @@ class Plan:
     def tick_of_batch(self, batch: int) -> float:
         """Return the time at which a batch's schedules are read."""
         _check_index(batch, "batch")
-        return float(batch if self.recipe.clock == "batch" else self.clock.step_of_batch(batch))
+        return min(float(batch if self.recipe.clock == "batch" else self.clock.step_of_batch(batch)), self.clock.total)
 
     def rows(self, ticks: Sequence[float]) -> dict[str, list[tuple[float, ...]]]:
         """Return the values at some ticks, for each hyperparameter a row of all groups a tick; Python floats alone."""
@@ -168,6 +171,7 @@ class Plan:
 
         def value(t: Value) -> Value:
             xp = namespace(t)
+            t = xp.floats(t)
             if column.curve is None:
                 return xp.full(t, column.base)
             return column.base * self.curves[column.curve].value(t, xp)

@@ -136,6 +136,14 @@ class Recipe:
                         f"give the optimizer {cure}",
                         ("schedules", hyperparameter),
                     )
+        for hyperparameter in HYPERPARAMETERS:
+            without = [name for name in self.rules if self.base(hyperparameter, name) is None]
+            if without and len(without) < len(self.rules):
+                raise InputError(
+                    f"{hyperparameter} is given for some groups, but not for {', '.join(without)}: "
+                    "give the optimizer a base value too, 0 for none",
+                    ("groups", without[0]),
+                )
         for stage in self.run.stages:
             for name in stage.frozen:
                 if name not in self.rules:
@@ -153,10 +161,7 @@ class Recipe:
         own: float | None = getattr(self.rules[group], hyperparameter)
         if own is not None:
             return own
-        value = self.optimizer.base(hyperparameter)
-        if value is None and any(getattr(rule, hyperparameter) is not None for rule in self.rules.values()):
-            return 0.0  # one group has it, so all do
-        return value
+        return self.optimizer.base(hyperparameter)
 
     def schedule(self, hyperparameter: str, group: str) -> Schedule | None:
         """Return the schedule of a hyperparameter in a group; None where it stays at its base value."""

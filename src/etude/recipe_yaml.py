@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import itertools
+import json
 import re
 from collections.abc import Callable
 from dataclasses import MISSING, fields, replace
@@ -53,6 +54,12 @@ def dumps(recipe: Recipe) -> str:
     else:
         document = yaml.load(recipe.source)
         _update(document, plain)
+        if json.dumps(loads(_text(yaml, document)).to_dict()) != json.dumps(plain):
+            document = plain  # a new order of groups or a shared anchor: what it says goes before its comments
+    return _text(yaml, document)
+
+
+def _text(yaml: Any, document: Any) -> str:
     out = io.StringIO()
     yaml.dump(document, out)
     return out.getvalue()
@@ -264,5 +271,8 @@ def _update(document: Any, plain: dict[str, Any]) -> None:
 def _same(written: Any, value: Any) -> bool:
     """Whether what the file says is the value: a schedule may be spelled in its own way."""
     if isinstance(written, str) and isinstance(value, str) and written != value and "(" in written:
-        return repr(parse(written)) == value
+        try:
+            return repr(parse(written)) == value
+        except InputError:
+            return False  # a name or pattern with a bracket
     return bool(written == value)

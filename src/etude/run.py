@@ -3,7 +3,7 @@
 step = one optimizer update, batch = one forward and backward, several to a step under accumulation.
 The arithmetic, in one place:
 
-    samples of an epoch, per device = ceil(samples / devices)            floor with drop_last
+    samples of an epoch, per device = ceil(samples / devices)            as torch's DistributedSampler pads them
     batches of an epoch = ceil(that / (batch_size / devices))            floor with drop_last
     steps of an epoch = ceil(batches / accumulate)                       an epoch's last step may hold fewer batches
 
@@ -106,6 +106,8 @@ class Run:
             _positive(self.accumulate, "accumulate")
         if self.stages and (self.epochs or self.steps or self.steps_per_epoch):
             raise InputError("stages already say how long the run is: leave epochs, steps and steps_per_epoch out")
+        if any(stage.epochs != int(stage.epochs) for stage in self.stages[:-1]):
+            raise InputError("stages: only the last may end inside an epoch")
         if self.stages and isinstance(self.accumulate, Schedule):
             raise InputError("stages need accumulate as a number, got a schedule")
         for size in filter(None, (self.batch_size, *(stage.batch_size for stage in self.stages))):
@@ -126,6 +128,9 @@ class Run:
         A new length (`steps` or `epochs`) replaces the old one and stages; samples or batch_size replace steps_per_epoch.
         """
         given = {name: value for name, value in facts.items() if value is not None}
+        for name in ("batch_size", "accumulate"):
+            if name in given and any(getattr(stage, name) for stage in self.stages) and not {"steps", "epochs"} & given.keys():
+                raise InputError(f"{name}: the run's stages have their own; change it there")
         if {"steps", "epochs"} & given.keys():
             given = {"steps": None, "epochs": None, "stages": (), **given}
         if {"samples", "batch_size"} & given.keys():
@@ -162,17 +167,15 @@ class Run:
             steps = int(self.steps / self.epochs)
             batches = steps * accumulate
         samples = self.samples
-        if samples is None or self.drop_last:
+        if samples is None or self.drop_last or self.steps_per_epoch is not None:
             samples = batches * size if batches and size else None
         return Part(epochs, size, accumulate, batches, steps, samples, frozen)
 
     def _batches(self, size: int, *, floor: bool) -> int:
-        """Return the batches of an epoch, every division rounded down or every one up."""
-        a_device, a_batch = self.samples or 0, size // self.devices
-        if floor:
-            return a_device // self.devices // a_batch
-        a_device = (a_device + self.devices - 1) // self.devices
-        return (a_device + a_batch - 1) // a_batch
+        """Return the batches of an epoch: the sampler pads the devices' shares, the loader keeps or drops the last batch."""
+        a_device = ((self.samples or 0) + self.devices - 1) // self.devices
+        a_batch = size // self.devices
+        return a_device // a_batch if floor else (a_device + a_batch - 1) // a_batch
 
     def arithmetic(self) -> list[str]:
         """Return the run's arithmetic in words, a line a fact, and the places where floor or ceil would differ."""

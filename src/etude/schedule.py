@@ -62,6 +62,7 @@ class Frame:
     origin: float = 0.0
     span: float = math.inf
     base: float = 1.0
+    speed: float = 1.0  # of the clock that is read here, where `scaled` has changed it
 
     def ticks(self, length: str, what: str) -> float:
         """Return a length in ticks, measured from this frame's origin; InputError if it comes out negative."""
@@ -130,6 +131,13 @@ class Schedule:
         return None if over is None else frame.ticks(over, f"{type(self).__name__}: over")
 
     @property
+    def counts_epochs(self) -> bool:
+        """Whether something in it asks for the run's epochs, so that no two cycles of it need be alike."""
+        inner = (getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
+        flat = (one for value in inner for one in (value if isinstance(value, tuple) else (value,)))
+        return any(one.counts_epochs for one in flat if isinstance(one, Schedule))
+
+    @property
     def absolute(self) -> bool:
         """Whether a level somewhere in it is `abs(x)`, so that the curve is not the same factor for every base."""
         return any(_absolute(getattr(self, field.name)) for field in fields(self))  # type: ignore[arg-type]
@@ -158,7 +166,7 @@ class Schedule:
 
     def __add__(self, other: Schedule) -> Schedule:
         if not isinstance(other, Schedule):
-            return NotImplemented
+            raise InputError(f"+ stands between two schedules, got {other!r}; a number is written constant(...)")
         return Sum((*_terms(self), *_terms(other)))
 
 

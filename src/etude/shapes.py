@@ -29,6 +29,7 @@ class linear(Ramp):
     """A straight line.
 
     rest = v, done = u
+    value = end + (start - end) rest = start + (end - start) done, with u = t/over elapsed and v = 1 - u to go
 
     Args:
         start: Level at the first tick, a factor of the base value or `abs(x)`.
@@ -57,6 +58,7 @@ class cosine(Ramp):
     """Half a cosine.
 
     rest = (1 + cos(pi u)) / 2 = sin(pi v / 2)^2
+    value = end + (start - end) rest = start + (end - start) done, with u = t/over elapsed and v = 1 - u to go
 
     Args:
         start: Level at the first tick, a factor of the base value or `abs(x)`.
@@ -90,6 +92,7 @@ class exponential(Ramp):
     """A constant ratio from each tick to the next.
 
     value = start^v end^u = end (start / end)^v
+    with u = t/over elapsed and v = 1 - u to go
 
     Args:
         start: Level at the first tick, above 0.
@@ -132,6 +135,7 @@ class poly(Ramp):
     """The distance to the end is a power of what remains.
 
     rest = v^power
+    value = end + (start - end) rest = start + (end - start) done, with u = t/over elapsed and v = 1 - u to go
 
     Args:
         start: Level at the first tick, a factor of the base value or `abs(x)`.
@@ -169,6 +173,7 @@ class power(Ramp):
     """The distance from the start is a power of what has elapsed.
 
     done = u^power
+    value = end + (start - end) rest = start + (end - start) done, with u = t/over elapsed and v = 1 - u to go
 
     Args:
         start: Level at the first tick, a factor of the base value or `abs(x)`.
@@ -206,6 +211,7 @@ class rex(Ramp):
     """Slow at first, fast at the end: the reflected exponential's rational form.
 
     rest = 2v / (1 + v), done = u / (1 + v)
+    value = end + (start - end) rest = start + (end - start) done, with u = t/over elapsed and v = 1 - u to go
 
     Args:
         start: Level at the first tick, a factor of the base value or `abs(x)`.

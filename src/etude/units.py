@@ -57,16 +57,16 @@ class Length:
         """
         return _Parser(text).whole()
 
-    def ticks(self, convert: Convert, origin: float = 0.0) -> float:
-        """Return the length in ticks of a clock, measured from `origin` (also in ticks)."""
+    def ticks(self, convert: Convert, origin: float = 0.0, sign: int = 1) -> float:
+        """Return the length in ticks of a clock, measured from `origin` (also in ticks), backwards where `sign` is -1."""
         if self.head == "sum":
             total = 0.0
-            for sign, part in zip(self.signs, self.parts, strict=True):
-                total += sign * part.ticks(convert, origin + total)
+            for each, part in zip(self.signs, self.parts, strict=True):
+                total += part.ticks(convert, origin + total, sign * each)
             return total
         if self.parts:
-            return float(_FUNCTIONS[self.head](*(part.ticks(convert, origin) for part in self.parts)))
-        return convert(self.value, self.head, origin)
+            return sign * float(_FUNCTIONS[self.head](*(part.ticks(convert, origin) for part in self.parts)))
+        return convert(sign * self.value, self.head, origin)
 
     def __str__(self) -> str:
         if self.head == "sum":

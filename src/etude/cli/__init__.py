@@ -37,6 +37,9 @@ class Commands(click.Group):
             return super().main(*args, **{**kwargs, "standalone_mode": False})
         except InputError as error:
             _tell(str(error))
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message())
+            sys.exit(0)
         except click.ClickException as error:
             _tell(error.format_message())
         except BrokenPipeError:
@@ -58,5 +61,6 @@ def main() -> None:
     """etude: the learning-rate schedule as a value.
 
     RECIPE is a path of a recipe file, the name of a ready recipe (yolov5, cosine, warmup-cosine, wsd, one-cycle), or a
-    schedule expression such as 'chain(linear(0, 1, over="5%"), cosine(1, 0))'.
+    schedule expression such as 'chain(linear(0, 1, over="5%"), cosine(1, 0))', read as SGD
+    with base value 1 (--lr overrides it).
     """

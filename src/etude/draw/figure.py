@@ -31,23 +31,28 @@ def draw_plans(plans: Sequence[Plan], path: Path) -> None:
     """
     check_ending(path)
     names = [name for name in LABELS if any(name in plan.hyperparameters for plan in plans)]
-    figure, axes = new_figure(len(names), len(plans), sharey="row", heights=[2 if name == "lr" else 1 for name in names])
+    figure, axes = new_figure(len(names), len(plans), heights=[2 if name == "lr" else 1 for name in names])
     for column, plan in enumerate(plans):
+        lowest = axes[0][column]
         for row, name in enumerate(names):
             panel = axes[row][column]
             if name in plan.hyperparameters:
                 draw_columns(panel, plan, name)
                 style(panel, LABELS[name] if column == 0 else "")
+                lowest = panel
             else:
                 panel.set_axis_off()
         title = plan.recipe.name if len(plan.recipe.name) <= 60 else plan.recipe.name[:57] + "..."
         axes[0][column].set_title(title, parse_math=False)
-        axes[-1][column].set_xlabel("step (optimizer updates)")
+        lowest.set_xlabel("step (optimizer updates)")
+        lowest.tick_params(labelbottom=True)
         epochs_above(axes[0][column], plan)
     save(figure, path)
 
 
-def new_figure(rows: int, columns: int, *, sharey: Any = False, heights: Sequence[float] | None = None) -> tuple[Any, Any]:
+def new_figure(
+    rows: int, columns: int, *, sharex: bool = True, sharey: Any = False, heights: Sequence[float] | None = None
+) -> tuple[Any, Any]:
     """Return a figure and its panels, with one look for every picture of this package."""
     matplotlib = need("matplotlib")
     matplotlib.use("Agg", force=False)
@@ -57,7 +62,7 @@ def new_figure(rows: int, columns: int, *, sharey: Any = False, heights: Sequenc
         rows,
         columns,
         squeeze=False,
-        sharex="col",
+        sharex="col" if sharex else False,
         sharey=sharey,
         figsize=(0.8 + 5.4 * columns, 1.0 + 1.5 * sum(heights)),
         layout="constrained",

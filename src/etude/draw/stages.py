@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ..arrays import Scalar
 from ..errors import InputError
+from ..phases import Chain, phase, repeat
 from ..plan import Plan
 from ..ramp import Ramp, Way
 from ..schedule import Frame, Schedule
@@ -37,7 +38,7 @@ def stages(shape: Ramp, frame: Frame) -> list[Stage]:
         >>> [stage.label for stage in stages(cosine(1, 0.2), Frame(Run(steps=100).clock()))]
         ['cos(πt/n)', '1 + cos(πt/n)', '(1 + cos(πt/n)) / 2', '× (1 − 0.2)', '+ 0.2']
     """
-    start, end = frame.level(shape.start), frame.level(shape.end)
+    start, end = frame.level(shape.start) / frame.base, frame.level(shape.end) / frame.base
     if isinstance(shape, cosine):
         first = [
             Stage("cos(πt/n)", lambda u: math.cos(math.pi * u)),
@@ -50,14 +51,14 @@ def stages(shape: Ramp, frame: Frame) -> list[Stage]:
         first = [Stage(f"{type(shape).__name__}, from 1 to 0", lambda u: type(shape).rest(shape, Way(u, 1.0), Scalar))]
     scaled = Stage(f"× ({start:g} − {end:g})", lambda u: (start - end) * shape.rest(Way(u, 1.0), Scalar))
     shifted = Stage(f"+ {end:g}", lambda u: shape.between(start, end)(Way(u, 1.0), Scalar))
-    return [*first, scaled, shifted]
+    return [*first, *([scaled] if start - end != 1 else []), *([shifted] if end else [])]
 
 
 def draw_stages(plan: Plan, path: Path) -> None:
     """Draw the learning rate's main shape term by term, and last the values in force.
 
     Args:
-        plan: The plan; the longest shape with `rest` in the first group's schedule is taken.
+        plan: The plan; the last shape in the first group's schedule is taken.
         path: Where to, by its ending: .png or .svg.
     Raises:
         InputError: the schedule holds no shape that is built of terms.
@@ -65,20 +66,21 @@ def draw_stages(plan: Plan, path: Path) -> None:
     check_ending(path)
     group = plan.groups[0]
     schedule = plan.recipe.schedule("lr", group)
-    shape = _last_shape(schedule) if schedule else None
+    shape, alone = _last_shape(schedule) if schedule else (None, False)
     if shape is None:
         raise InputError(f"--stages needs a shape such as cosine(1, 0) in the learning rate, got {schedule!r}")
     total = plan.end()
-    base = plan.recipe.base("lr", group) or 0.0
-    frame = Frame(plan.clock, 0.0, plan.clock.total)
-    span = frame.span if shape.over is None else frame.ticks(shape.over, "over")
+    base = plan.recipe.base("lr", group) or 1.0
+    frame = Frame(plan.clock, 0.0, plan.clock.total, base)
     unit, per_unit = _unit(plan)
+    # a phase of a chain has a clock of its own, so its terms are drawn over the part of its length
+    span = (frame.span if shape.over is None else frame.ticks(shape.over, "over")) / per_unit if alone else 1.0
     terms = stages(shape, frame)
-    figure, axes = new_figure(len(terms) + 1, 1)
+    figure, axes = new_figure(len(terms) + 1, 1, sharex=alone)
     panels = [row[0] for row in axes]
     parts = [index / (_POINTS - 1) for index in range(_POINTS)]
     for number, (panel, term) in enumerate(zip(panels, terms, strict=False)):
-        panel.plot([part * span / per_unit for part in parts], [term.value(part) for part in parts], color=COLOURS[0])
+        panel.plot([part * span for part in parts], [term.value(part) for part in parts], color=COLOURS[0])
         style(panel, "factor")
         panel.set_title(f"{number + 1}.  {term.label}", loc="left", fontsize=10)
     steps = range(0, total, max(1, total // 4000))
@@ -88,7 +90,8 @@ def draw_stages(plan: Plan, path: Path) -> None:
     panels[-1].set_title(
         f"{len(terms) + 1}.  in force for group {group}: base value {base:g}, {plan.recipe.name}", loc="left", fontsize=10
     )
-    panels[-1].set_xlabel(f"t ({unit}); n = {span / per_unit:g}")
+    panels[-1].set_xlabel(f"t ({unit}); n = {span:g}" if alone else f"{unit}")
+    panels[-2].set_xlabel("" if alone else "t / n, in the phase of this shape")
     save(figure, path)
 
 
@@ -99,14 +102,15 @@ def _unit(plan: Plan) -> tuple[str, float]:
     return ("epochs", float(per_epoch)) if len(parts) == 1 and per_epoch else (f"{plan.recipe.clock}s", 1.0)
 
 
-def _last_shape(schedule: Schedule) -> Ramp | None:
-    """Return the last shape inside a schedule: in a chain, what the warmup leads to."""
+def _last_shape(schedule: Schedule) -> tuple[Ramp | None, bool]:
+    """Return the last shape inside a schedule, in a chain what the warmup leads to, and whether no chain is around it."""
     if isinstance(schedule, Ramp):
-        return schedule
-    found = None
+        return schedule, True
+    found, alone = None, True
     for field in fields(schedule):  # type: ignore[arg-type]  # every family is a dataclass
         inner: Any = getattr(schedule, field.name)
         for one in inner if isinstance(inner, tuple) else (inner,):
             if isinstance(one, Schedule):
-                found = _last_shape(one) or found
-    return found
+                shape, clear = _last_shape(one)
+                found, alone = (shape, clear) if shape else (found, alone)
+    return found, alone and not isinstance(schedule, Chain | repeat | phase)

@@ -67,6 +67,8 @@ def _call(name: str, what: str, function: Any, **arguments: Any) -> Any:
 
 def classes(dataset: Any) -> int | None:
     """Return how many classes a dataset has, where it tells."""
+    while hasattr(dataset, "dataset") and not hasattr(dataset, "classes"):
+        dataset = dataset.dataset  # a Subset tells what it is a part of
     if hasattr(dataset, "classes"):
         return len(dataset.classes)
     if hasattr(dataset, "tensors"):

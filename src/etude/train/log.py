@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,9 @@ class Log:
 
     def sizes(self) -> dict[str, int]:
         """Write out what is under way; return the bytes of each file, which a checkpoint keeps."""
-        self._steps.flush()
-        self._metrics.flush()
+        for file in (self._steps, self._metrics):
+            file.flush()
+            os.fsync(file.fileno())  # a checkpoint must not outlive the lines it counts on
         return {path.name: path.stat().st_size for path in self._paths}
 
     def close(self) -> None:

@@ -9,23 +9,24 @@ from __future__ import annotations
 import math
 import random
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 from torch.utils.data import default_collate
 
 from .. import torch as etude_torch
 from ..errors import InputError, need
-from ..plan import Plan
 from ..recipe import Recipe, Training, difference
 from ..recipe_yaml import dumps, read_file
 from .checkpoint import Checkpoints, random_state, set_random_state, write_atomically
 from .data import classes, load_data, load_model
 from .log import Log
+from .order import Batch, batches
 from .progress import Progress
 
 DIGITS = "etude.train.data:digits"
@@ -50,6 +51,7 @@ def train(recipe: Recipe, folder: Path, *, quiet: bool = False) -> dict[str, flo
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} already holds something: go on with `etude resume {folder}`, or name another --out")
     settings = replace(recipe.train, model=recipe.train.model or RESNET, data=recipe.train.data or DIGITS)
+    _seed(settings.seed)
     training, test = load_data(settings.data or DIGITS)
     recipe = replace(_with_samples(recipe, len(training)), train=settings)
     job = _Job(recipe, folder, training, test)
@@ -58,7 +60,14 @@ def train(recipe: Recipe, folder: Path, *, quiet: bool = False) -> dict[str, flo
         write_atomically(folder / "recipe.yaml", dumps(recipe))
     except OSError as error:
         raise InputError(f"{folder} can't be made: {error.strerror}") from None
-    return job.go(None, quiet)
+    try:
+        return job.go(None, quiet)
+    except InputError:
+        if job.step == 0 and not job.checkpoints.paths():
+            for name in ("recipe.yaml", "log.jsonl", "metrics.csv"):  # nothing was trained: the next try may have the folder
+                (folder / name).unlink(missing_ok=True)
+            folder.rmdir()
+        raise
 
 
 def resume(folder: Path, *, quiet: bool = False) -> dict[str, float] | None:
@@ -76,6 +85,7 @@ def resume(folder: Path, *, quiet: bool = False) -> dict[str, float] | None:
     _need_all()
     recipe = read_file(folder / "recipe.yaml")
     state = Checkpoints(folder / "checkpoints").load()
+    _seed(recipe.train.seed)
     training, test = load_data(recipe.train.data or DIGITS)
     return _Job(recipe, folder, training, test).go(state, quiet)
 
@@ -86,42 +96,19 @@ def _need_all() -> None:
         need(module)
 
 
+def _seed(seed: int) -> None:
+    """Bring every global generator to where a run begins: once for its data, and again for its model."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
 def _with_samples(recipe: Recipe, available: int) -> Recipe:
     """Return the recipe with the number of samples that will really be trained on."""
     wanted = recipe.run.samples or available
     if wanted > available:
         raise InputError(f"samples must be at most {available}, what the training data holds; got {wanted}")
     return replace(recipe, run=replace(recipe.run, samples=wanted))
-
-
-class Batch(NamedTuple):
-    """Where a batch stands: counters from 0, and the samples it holds."""
-
-    number: int
-    epoch: int
-    part: int
-    last_of_epoch: bool
-    samples: list[int]
-
-
-def batches(plan: Plan, seed: int, start: int = 0) -> Iterator[Batch]:
-    """Yield the run's batches from number `start` on; an epoch's order is a function of seed and epoch alone."""
-    samples = plan.run.samples
-    end = plan.clock.batch_of_step(plan.end() - 1) + 1
-    number = epoch = 0
-    for index, part in enumerate(plan.clock.parts):
-        size, per_epoch = part.batch_size, part.batches
-        if not (samples and size and per_epoch):
-            raise InputError("the run's batches can't be counted: give --samples and --batch-size")
-        done = 0
-        while number < end and done < part.epochs:
-            if number + per_epoch > start:
-                generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-                order = torch.randperm(samples, generator=generator).tolist()
-                for place in range(max(start - number, 0), min(per_epoch, end - number)):
-                    last = place == per_epoch - 1 or number + place == end - 1
-                    yield Batch(number + place, epoch, index, last, order[place * size : (place + 1) * size])
-            number, epoch, done = number + per_epoch, epoch + 1, done + 1
 
 
 class _Job:
@@ -136,11 +123,11 @@ class _Job:
         outside = self.plan.outside()
         if outside:
             raise InputError(f"{outside}: an optimizer can't be driven with it; see `etude show`")
-        random.seed(settings.seed)
-        torch.manual_seed(settings.seed)
+        _seed(settings.seed)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model = load_model(settings.model or RESNET, classes(training)).to(self.device)
         _check_last_batch(recipe, self.model)
+        self.trained = {id(parameter) for parameter in self.model.parameters() if parameter.requires_grad}
         self.optimizer = etude_torch.build(self.model, recipe)
         self.driver = etude_torch.drive(self.optimizer, self.plan)
         self.checkpoints = Checkpoints(folder / "checkpoints")
@@ -180,12 +167,12 @@ class _Job:
                 self.optimizer.zero_grad()
                 loss = float(torch.stack(losses).mean())
                 losses = []
-                log.step(self.step - 1, batch.epoch, loss, self._applied())
                 if not math.isfinite(loss):
                     raise InputError(
                         f"the loss is {loss} at step {self.step - 1}: "
                         f"lower --lr or lengthen the warmup; what {self.folder} holds is kept"
                     )
+                log.step(self.step - 1, batch.epoch, loss, self._applied())
                 progress.step(batch.epoch, loss, self.driver.get_last_lr())
             if batch.last_of_epoch:
                 self._end_epoch(batch.epoch, log)
@@ -229,7 +216,7 @@ class _Job:
         frozen = self.plan.run.parts()[part].frozen
         for group in self.optimizer.param_groups:
             for parameter in group["params"]:
-                parameter.requires_grad_(group["name"] not in frozen)
+                parameter.requires_grad_(id(parameter) in self.trained and group["name"] not in frozen)
                 parameter.grad = None
 
     def _applied(self) -> dict[str, dict[str, float]]:
@@ -298,7 +285,8 @@ class _Job:
 
         safetensors = need("safetensors.torch")
         draw_run(self.folder, self.plan)
-        weights = {name: value.contiguous() for name, value in self.model.state_dict().items()}
+        # clones, because tied weights share memory, which the file format refuses
+        weights = {name: value.contiguous().clone() for name, value in self.model.state_dict().items()}
         write_atomically(self.folder / WEIGHTS, lambda beside: safetensors.save_file(weights, beside))
 
 
@@ -307,8 +295,10 @@ def _check_run(recipe: Recipe) -> None:
     run = recipe.run
     if run.devices > 1:
         raise InputError(f"devices must be 1 here, got {run.devices}: this trainer runs in one process")
-    if not run.batch_size and not all(stage.batch_size for stage in run.stages or (None,) if stage):
+    if any(not part.batch_size for part in run.parts()):
         raise InputError("the run has no batch size: give --batch-size")
+    if any(set(recipe.rules) <= set(part.frozen) for part in run.parts()):
+        raise InputError("a stage freezes every group: nothing would be trained in it")
     for part in run.parts():
         if part.batches and part.batch_size and run.samples and (part.batches - 1) * part.batch_size >= run.samples:
             raise InputError(
@@ -323,7 +313,7 @@ def _check_last_batch(recipe: Recipe, model: Any) -> None:
     """Refuse a last batch of one sample under batch norm, which has no deviation of one value."""
     run = recipe.run
     for part in run.parts():
-        alone = part.batch_size and run.samples and not run.drop_last and run.samples % part.batch_size == 1
+        alone = part.batches and part.batch_size and run.samples == (part.batches - 1) * part.batch_size + 1
         if alone and any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in model.modules()):
             raise InputError(
                 f"the last of {run.samples} samples in batches of {part.batch_size} would stand alone, and batch norm needs two: "

@@ -27,7 +27,7 @@ def draw_run(folder: Path, plan: Plan) -> None:
     )
     for panel, name in ((loss, "loss"), (accuracy, "accuracy")):
         for index, part in enumerate(("train", "test")):
-            panel.plot(ends, metrics[f"{part}_{name}"], label=part, **look(index))
+            panel.plot(ends, metrics[f"{part}_{name}"], label=part, marker="." if len(ends) < 3 else None, **look(index))
         style(panel, name)
     loss.set_yscale("log")
     loss.legend(frameon=False, fontsize=8)
