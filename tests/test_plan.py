@@ -193,6 +193,7 @@ def test_a_run_without_an_end_has_values_but_no_table():
 
 
 def test_integer_times_are_times():
+    assert etude.read("linear(1, 0)").plan(Run(steps=4)).at(np.int64(1))["lr"]["all"] == 0.75
     curve = etude.read("linear(1, 0)").plan(Run(steps=100)).curve("lr", "all")
     expected = [1.0, 0.75, 0.5, 0.25]
     assert curve(np.arange(0, 100, 25)).tolist() == expected

@@ -11,6 +11,7 @@ steps, so that a step has the same bits whichever range asks for it.
 from __future__ import annotations
 
 import math
+import operator
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,9 +32,15 @@ BLOCK = 65_536
 """Steps of a block: 512 KiB of float64, enough for NumPy to reuse an expression's temporaries in place."""
 
 
-def _check_index(value: object, what: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 2**53:
+def _index(value: Any, what: str) -> int:
+    """Return a number of a step or batch, which may come as NumPy's integer too."""
+    try:
+        index = -1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        index = -1
+    if not 0 <= index <= 2**53:
         raise InputError(f"a {what} must be a whole number, 0 or above, got {value!r}")
+    return index
 
 
 class Column(NamedTuple):
@@ -103,7 +110,7 @@ class Plan:
 
     def tick(self, step: int) -> float:
         """Return the time at which a step's schedules are read: the step, or its batch where the recipe counts by batch."""
-        _check_index(step, "step")
+        step = _index(step, "step")
         return min(float(step if self.recipe.clock == "step" else self.clock.batch_of_step(step)), self.clock.total)
 
     def at(self, step: int | None = None, *, batch: int | None = None) -> dict[str, dict[str, float]]:
@@ -121,7 +128,7 @@ class Plan:
 
     def tick_of_batch(self, batch: int) -> float:
         """Return the time at which a batch's schedules are read."""
-        _check_index(batch, "batch")
+        batch = _index(batch, "batch")
         return min(float(batch if self.recipe.clock == "batch" else self.clock.step_of_batch(batch)), self.clock.total)
 
     def rows(self, ticks: Sequence[float]) -> dict[str, list[tuple[float, ...]]]:
@@ -197,8 +204,7 @@ class Plan:
 
         np = numpy_namespace().module
         stop = self.end() if stop is None else stop
-        _check_index(start, "step")
-        _check_index(stop, "step")
+        start, stop = _index(start, "step"), _index(stop, "step")
         if not 0 <= start <= stop <= self.total:
             raise InputError(f"steps must lie in the run, 0 to {self.total}, got {start} to {stop}")
         tables = {name: np.empty((len(self.groups), stop - start)) for name in self.hyperparameters}
