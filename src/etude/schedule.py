@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import Field, dataclass, fields, replace
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, dataclass_transform
 
 from .arrays import Function, Value
@@ -110,7 +110,7 @@ class Schedule:
             families[cls.__name__] = cls  # a dataclass with slots is made anew: the last one stays
 
     def __post_init__(self) -> None:
-        for field in fields(self):  # type: ignore[arg-type]  # every concrete family is a dataclass
+        for field in fields_of(self):
             value, kind = getattr(self, field.name), str(field.type)
             if value is None and kind.endswith(" | None"):
                 continue
@@ -133,18 +133,18 @@ class Schedule:
     @property
     def counts_epochs(self) -> bool:
         """Whether something in it asks for the run's epochs, so that no two cycles of it need be alike."""
-        inner = (getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
+        inner = (getattr(self, field.name) for field in fields_of(self))
         flat = (one for value in inner for one in (value if isinstance(value, tuple) else (value,)))
         return any(one.counts_epochs for one in flat if isinstance(one, Schedule))
 
     @property
     def absolute(self) -> bool:
         """Whether a level somewhere in it is `abs(x)`, so that the curve is not the same factor for every base."""
-        return any(_absolute(getattr(self, field.name)) for field in fields(self))  # type: ignore[arg-type]
+        return any(_absolute(getattr(self, field.name)) for field in fields_of(self))
 
     def __repr__(self) -> str:
         words = []
-        for index, field in enumerate(fields(self)):  # type: ignore[arg-type]
+        for index, field in enumerate(fields_of(self)):
             value = getattr(self, field.name)
             if index < self.positional:
                 words.append(text_of(value))
@@ -168,6 +168,11 @@ class Schedule:
         if not isinstance(other, Schedule):
             raise InputError(f"+ stands between two schedules, got {other!r}; a number is written constant(...)")
         return Sum((*_terms(self), *_terms(other)))
+
+
+def fields_of(schedule: Any) -> tuple[Field[Any], ...]:
+    """Return the fields of a schedule; `Schedule` itself is no dataclass, but every concrete family is."""
+    return fields(schedule)
 
 
 def _values(schedule: Any) -> tuple[Any, ...]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ from ..errors import InputError
 from ..phases import Chain, phase, repeat
 from ..plan import Plan
 from ..ramp import Ramp, Way
-from ..schedule import Frame, Schedule
+from ..schedule import Frame, Schedule, fields_of
 from ..shapes import cosine
 from .figure import COLOURS, check_ending, new_figure, save, style
 
@@ -107,7 +106,7 @@ def _last_shape(schedule: Schedule) -> tuple[Ramp | None, bool]:
     if isinstance(schedule, Ramp):
         return schedule, True
     found, alone = None, True
-    for field in fields(schedule):  # type: ignore[arg-type]  # every family is a dataclass
+    for field in fields_of(schedule):
         inner: Any = getattr(schedule, field.name)
         for one in inner if isinstance(inner, tuple) else (inner,):
             if isinstance(one, Schedule):

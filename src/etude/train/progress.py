@@ -1,4 +1,4 @@
-"""The progress bar of a training run, on stderr; nothing where stderr is no terminal but a line an epoch would be noise."""
+"""The progress bar of a training run, on stderr; where that is no terminal, one line at the end."""
 
 from __future__ import annotations
 
