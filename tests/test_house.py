@@ -48,7 +48,7 @@ FLOORS = [
     {"run", "clock", "groups"},
     {"recipe"},
     {"recipe_yaml", "plan"},
-    {"sources"},
+    {"sources", "schema"},
     {"driver"},
     {"torch", "draw"},
     {"train"},

@@ -18,16 +18,21 @@ if TYPE_CHECKING:
     from .compose import *
     from .errors import InputError
     from .fields import Absolute as abs
+    from .folding import *
+    from .formulas import *
     from .groups import Group
     from .laws import *
     from .phases import *
     from .plan import Plan
+    from .plateau import *
+    from .policies import *
     from .recipe import Optimizer, Recipe, Training
     from .run import Run, Stage
     from .schedule import Schedule, constant
     from .shapes import *
     from .sources import read
     from .text import parse
+    from .timing import *
 
 __version__ = "0.1.0"
 

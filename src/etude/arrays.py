@@ -1,12 +1,13 @@
 """The tiny namespaces that let one formula serve a Python number and a whole array.
 
-A formula is written against `xp`: `sin cos exp log expm1 log1p sqrt sinh cosh floor rint minimum maximum where`,
-and `select`, which evaluates the phase that each time lies in. There is one namespace for Python floats, one for NumPy
-and one for every library whose functions carry NumPy's names (torch on any device, JAX under jit).
+A formula is written against `xp`: `sin cos tan exp log log2 log10 expm1 log1p sqrt tanh floor ceil rint trunc absolute
+minimum maximum where float32`, and `select`, which evaluates the phase that each time lies in. There is one namespace for
+Python floats, one for NumPy and one for every library whose functions carry NumPy's names (torch on any device, JAX under jit).
 """
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import math
 from bisect import bisect_right
@@ -27,13 +28,16 @@ class Scalar:
 
     sin = staticmethod(math.sin)
     cos = staticmethod(math.cos)
+    tan = staticmethod(math.tan)
     exp = staticmethod(math.exp)
     log = staticmethod(math.log)
+    log2 = staticmethod(math.log2)
+    log10 = staticmethod(math.log10)
     expm1 = staticmethod(math.expm1)
     log1p = staticmethod(math.log1p)
     sqrt = staticmethod(math.sqrt)
-    sinh = staticmethod(math.sinh)
-    cosh = staticmethod(math.cosh)
+    tanh = staticmethod(math.tanh)
+    absolute = staticmethod(abs)
     minimum = staticmethod(min)
     maximum = staticmethod(max)
 
@@ -42,8 +46,21 @@ class Scalar:
         return float(math.floor(value))
 
     @staticmethod
+    def ceil(value: float) -> float:
+        return float(math.ceil(value))
+
+    @staticmethod
+    def trunc(value: float) -> float:
+        return float(math.trunc(value))
+
+    @staticmethod
     def rint(value: float) -> float:
         return float(round(value))
+
+    @staticmethod
+    def float32(value: float) -> float:
+        """The nearest single-precision number; too large a one is infinite, as it is there."""
+        return ctypes.c_float(value).value
 
     @staticmethod
     def clip(value: float, low: float, high: float) -> float:
@@ -113,6 +130,9 @@ class Arrays:
     def full(self, t: Value, value: float) -> Value:
         return self.module.full_like(t, value)
 
+    def float32(self, value: Value) -> Value:
+        return value.astype(self.module.float32).astype(value.dtype)
+
     def floats(self, t: Value) -> Value:
         """Return times as floats, where they came as integers."""
         return t if self.module.issubdtype(t.dtype, self.module.floating) else t.astype(self.module.float64)
@@ -172,6 +192,9 @@ class Torch(Arrays):
         return getattr(self.module, name)(
             *(value if isinstance(value, self.module.Tensor) else self.module.full_like(like, value) for value in values)
         )
+
+    def float32(self, value: Value) -> Value:
+        return value.float().to(value.dtype)
 
     def floats(self, t: Value) -> Value:
         return t if t.is_floating_point() else t.double()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .errors import InputError, did_you_mean
@@ -23,9 +23,9 @@ class EtudeWarning(UserWarning):
 
 
 class Driver:
-    """Holds a plan to its optimizers. The state is how many updates each has made, and the recipe itself."""
+    """Holds a plan to its optimizers. The state is how many updates each has made, every metric it was fed, and the recipe."""
 
-    def __init__(self, optimizers: Sequence[Any], plan: Plan) -> None:
+    def __init__(self, optimizers: Sequence[Any], plan: Plan, agree: Callable[[float], float] = float) -> None:
         if not isinstance(plan, Plan):
             raise InputError(f"drive needs a plan, as in recipe.plan(run), got {type(plan).__name__}")
         if not optimizers or len({id(optimizer) for optimizer in optimizers}) < len(optimizers):
@@ -33,11 +33,13 @@ class Driver:
         for optimizer in optimizers:
             if not hasattr(optimizer, "register_step_pre_hook"):
                 raise InputError(f"drive needs a torch optimizer, got {type(optimizer).__name__}")
-        self.plan = plan
+        self._unfed = plan
+        self.metrics: list[tuple[list[int], str, float]] = []  # updates of each optimizer at the time, name, value
+        self._agree = agree
         self.overrides: dict[tuple[str, str], float] = {}
         self._told: set[str] = set()
         self._updates_at_step = [0] * len(optimizers)
-        self._seats = [_Seat(self, optimizer) for optimizer in optimizers]
+        self._seats = [_Seat(self, optimizer, number) for number, optimizer in enumerate(optimizers)]
 
     def __repr__(self) -> str:
         return f"<driver of {self.plan.recipe.name}: {', '.join(map(str, self.updates))} of {self.plan.total} updates>"
@@ -46,6 +48,11 @@ class Driver:
     def optimizer(self) -> Any:
         """The first optimizer, where other libraries look for a scheduler's own."""
         return self._seats[0].optimizer
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that the first optimizer follows, with all that was fed until now."""
+        return self._seats[0].plan
 
     @property
     def updates(self) -> list[int]:
@@ -95,13 +102,45 @@ class Driver:
         for seat in self._seats:
             seat.take()
 
+    def feed(self, metric: float | None = None, /, **metrics: float) -> None:
+        """Tell the plateaus what was measured; it counts from the next update on.
+
+        In a process group the value of its first process is taken everywhere, so that all make one decision: call it in all.
+
+        Args:
+            metric: The value, where the recipe waits for one metric only.
+            metrics: Values by name.
+        Raises:
+            InputError: no plateau waits for a metric of this name, or a value is no number.
+
+        Example:
+            >>> driver.feed(val_loss=0.71)                          # doctest: +SKIP
+        """
+        if metric is not None:
+            known = self.plan.watched()
+            if len(known) != 1 or metrics:
+                raise InputError(
+                    f"feed needs the metric's name, as in feed(val_loss=0.71); the recipe waits for {known or 'none'}"
+                )
+            metrics = {known[0]: metric}
+        for name, value in metrics.items():
+            self.plan.check_metric(name)
+            try:
+                number = float(value)
+            except (TypeError, ValueError):
+                raise InputError(f"metric {name!r} must be a number, got {value!r}") from None
+            self.metrics.append((self.updates, name, self._agree(number)))
+        for seat in self._seats:
+            seat.take()
+
     def state_dict(self) -> dict[str, Any]:
-        """Return counters and the recipe, as plain data."""
+        """Return counters, metrics and the recipe, as plain data."""
         return {
             "etude": VERSION,
             "updates": self.updates,
             "recipe": self._identity(),
             "overrides": [[name, group, value] for (name, group), value in self.overrides.items()],
+            "metrics": [[list(updates), name, value] for updates, name, value in self.metrics],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -118,8 +157,9 @@ class Driver:
         if len(state["updates"]) != len(self._seats):
             raise InputError(f"the checkpoint drives {len(state['updates'])} optimizers, this driver {len(self._seats)}")
         self.overrides = {(name, group): value for name, group, value in state["overrides"]}
+        self.metrics = [(list(updates), name, value) for updates, name, value in state.get("metrics", [])]
         for seat, updates in zip(self._seats, state["updates"], strict=True):
-            seat.updates = updates
+            seat.updates, seat._fed = updates, -1
             seat.take()
         self._updates_at_step = [-1] * len(self._seats)
 
@@ -149,6 +189,7 @@ def _is_state(state: Any) -> bool:
         and isinstance(state.get("recipe"), Mapping)
         and isinstance(state.get("overrides"), list)
         and all(isinstance(entry, list | tuple) and len(entry) == 3 for entry in state["overrides"])
+        and all(len(entry) == 3 and len(entry[0]) == len(state["updates"]) for entry in state.get("metrics", []))
         and isinstance(state.get("updates"), list)
         and all(isinstance(count, int) and count >= 0 for count in state["updates"])
     )
@@ -157,9 +198,11 @@ def _is_state(state: Any) -> bool:
 class _Seat:
     """One optimizer under a driver: its counter, its hooks, and the lanes on which values reach its groups."""
 
-    def __init__(self, driver: Driver, optimizer: Any) -> None:
-        self.driver, self.plan, self.optimizer = driver, driver.plan, optimizer
+    def __init__(self, driver: Driver, optimizer: Any, number: int) -> None:
+        self.driver, self.number, self.optimizer = driver, number, optimizer
+        self.plan = driver._unfed
         self.updates = 0
+        self._fed = 0  # metrics that its plan knows
         self._lanes: list[list[Any]] = []  # key, values of the block, last value, groups to compare, to write alone, turns
         self._curve_of_lane: list[int] = []
         previous = getattr(optimizer, "_etude_seat", None)
@@ -233,6 +276,9 @@ class _Seat:
 
     def take(self) -> None:
         """Match the optimizer's groups by name as they are now, and write the values of the next update."""
+        if self._fed != len(self.driver.metrics):
+            self._fed = len(self.driver.metrics)
+            self.plan = self.driver._unfed.fed((made[self.number], name, value) for made, name, value in self.driver.metrics)
         self._groups = self.optimizer.param_groups
         self._width, self._end = len(self._groups), self._groups[-1]
         self._size = 0

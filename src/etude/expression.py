@@ -1,7 +1,14 @@
 """A safe arithmetic expression: parsed from the syntax tree against known names, never executed.
 
 All numbers are floats, so that no literal can ask for unbounded work; the tree is turned into closures over a
-namespace of `arrays`, so that one expression serves numbers and arrays.
+namespace of `arrays`, so that one expression serves numbers and arrays. With `bits=32` every number and every result is
+rounded to single precision, which is what a framework that computes in float32 does (float64 holds each such result
+exactly before it is rounded, so nothing is rounded twice).
+
+    numbers, the given names, pi, e        + - * / // % **, unary - +        a if condition else b
+    < <= > >= == !=, and or not            sin cos tan exp log log2 log10 sqrt tanh floor ceil round int float abs min max pow
+
+`math.`, `np.`, `numpy.` and `torch.` before a function's name are read and dropped.
 """
 
 from __future__ import annotations
@@ -27,7 +34,23 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Pow: lambda a, b: math.pow(a, b) if isinstance(a, int | float) and isinstance(b, int | float) else a**b,
     ast.Mod: operator.mod,
 }
-_FUNCTIONS = ("sin", "cos", "exp", "log", "sqrt", "floor")
+_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+_LIBRARIES = ("math", "np", "numpy", "torch")
+_FUNCTIONS = {
+    **{name: name for name in ("sin", "cos", "tan", "exp", "log", "log2", "log10", "sqrt", "tanh", "floor", "ceil")},
+    "round": "rint",
+    "int": "trunc",
+    "float": "floats",
+    "abs": "absolute",
+}
+_CHOOSE = {"min": "minimum", "max": "maximum", "minimum": "minimum", "maximum": "maximum"}
 _CONSTANTS = {"pi": math.pi, "e": math.e}
 _Node = Callable[[Mapping[str, Value], Any], Value]
 
@@ -47,11 +70,10 @@ class Expression:
 
 
 @lru_cache(maxsize=256)
-def compile_expression(text: str, names: tuple[str, ...]) -> Expression:
+def compile_expression(text: str, names: tuple[str, ...], bits: int = 64) -> Expression:
     """Compile a text over the given names; InputError says what can't be used and where."""
-    tree = parse_tree(text, _LONGEST)
-    used: set[str] = set()
-    return Expression(text, _compile(tree, text, names, used, 0), frozenset(used))
+    compiler = _Compiler(text, names, single=bits == 32)
+    return Expression(text, compiler.compile(parse_tree(text, _LONGEST), 0), frozenset(compiler.used))
 
 
 def parse_tree(text: str, longest: int) -> ast.expr:
@@ -71,54 +93,121 @@ def _apply(name: str, xp: Any, *values: Value) -> Value:
     return getattr(Scalar if all(isinstance(value, int | float) for value in values) else xp, name)(*values)
 
 
+def _choice(condition: Value, a: _Node, b: _Node, values: Mapping[str, Value], xp: Any) -> Value:
+    """One of two for a number, as Python evaluates it; both, and a choice for each element, for an array."""
+    if isinstance(condition, bool | int | float):
+        return a(values, xp) if condition else b(values, xp)
+    return xp.where(condition, a(values, xp), b(values, xp))
+
+
+def _combined(conditions: list[_Node], decided: bool, values: Mapping[str, Value], xp: Any) -> Value:
+    """`or` where `decided` is True, else `and`; for numbers nothing after what decides is evaluated."""
+    result: Value = not decided
+    for condition in conditions:
+        truth = condition(values, xp) != 0
+        if truth is decided:
+            return decided
+        result = result | truth if decided else result & truth
+    return result
+
+
 def _short(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:77] + "...")
 
 
-def _compile(node: ast.expr, text: str, names: Collection[str], used: set[str], depth: int) -> _Node:
-    def inner(child: ast.expr) -> _Node:
-        return _compile(child, text, names, used, depth + 1)
+class _Compiler:
+    """Turns a syntax tree into closures, noting the names that are used."""
 
-    if depth > _DEEPEST:
-        raise InputError(f"{_short(text)} is nested deeper than {_DEEPEST}")
-    match node:
-        case ast.Constant(value=bool() | str() | bytes() | complex() | None):
-            pass
-        case ast.Constant(value=int() | float() as literal):
-            try:
-                constant = float(literal)
-            except OverflowError:
-                raise InputError(f"{_short(text)} holds a number that is too large") from None
-            return lambda values, xp: constant
-        case ast.Name(id=name) if name in names:
-            used.add(name)
+    def __init__(self, text: str, names: Collection[str], *, single: bool) -> None:
+        self.text, self.names, self.single = text, names, single
+        self.used: set[str] = set()
+
+    def compile(self, node: ast.expr, depth: int) -> _Node:
+        if depth > _DEEPEST:
+            raise InputError(f"{_short(self.text)} is nested deeper than {_DEEPEST}")
+        evaluate = self._node(node, lambda child: self.compile(child, depth + 1))
+        if not self.single or isinstance(node, ast.Compare | ast.BoolOp | ast.IfExp):
+            return evaluate
+        return lambda values, xp: _apply("float32", xp, evaluate(values, xp))
+
+    def _node(self, node: ast.expr, inner: Callable[[ast.expr], _Node]) -> _Node:
+        match node:
+            case ast.Constant(value=bool() | str() | bytes() | complex() | None):
+                pass
+            case ast.Constant(value=int() | float() as literal):
+                return self._literal(literal)
+            case ast.Name(id=name):
+                return self._name(name)
+            case ast.Attribute(value=ast.Name(id=library), attr=name) if library in _LIBRARIES and name in _CONSTANTS:
+                return self._name(name)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                value = inner(operand)
+                return lambda values, xp: -value(values, xp)
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return inner(operand)
+            case ast.BinOp(op=ast.FloorDiv(), left=left, right=right):
+                a, b = inner(left), inner(right)
+                return lambda values, xp: _apply("floor", xp, a(values, xp) / b(values, xp))
+            case ast.BinOp(op=op, left=left, right=right) if type(op) in _OPERATORS:
+                apply, a, b = _OPERATORS[type(op)], inner(left), inner(right)
+                return lambda values, xp: apply(a(values, xp), b(values, xp))
+            case ast.Compare() | ast.BoolOp() | ast.IfExp() | ast.UnaryOp(op=ast.Not()):
+                return self._logic(node, inner)
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(value=ast.Name(), attr=name), keywords=[]):
+                return self._call(node, name, [inner(argument) for argument in node.args])
+        raise InputError(
+            f"{ast.unparse(node)!r} can't be used in {_short(self.text)}: only numbers, names, + - * / // ** %, comparisons, "
+            "a if b else c and functions"
+        )
+
+    def _literal(self, literal: float) -> _Node:
+        try:
+            constant = float(literal)
+        except OverflowError:
+            raise InputError(f"{_short(self.text)} holds a number that is too large") from None
+        return lambda values, xp: constant
+
+    def _name(self, name: str) -> _Node:
+        if name in self.names:
+            self.used.add(name)
             return lambda values, xp: values[name]
-        case ast.Name(id=name) if name in _CONSTANTS:
+        if name in _CONSTANTS:
             return lambda values, xp: _CONSTANTS[name]
-        case ast.Name(id=name):
-            raise InputError(f"unknown name {name!r} in {_short(text)}{did_you_mean(name, [*names, *_CONSTANTS])}")
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            value = inner(operand)
-            return lambda values, xp: -value(values, xp)
-        case ast.BinOp(op=ast.FloorDiv(), left=left, right=right):
-            a, b = inner(left), inner(right)
-            return lambda values, xp: xp.floor(a(values, xp) / b(values, xp))
-        case ast.BinOp(op=op, left=left, right=right) if type(op) in _OPERATORS:
-            apply, a, b = _OPERATORS[type(op)], inner(left), inner(right)
-            return lambda values, xp: apply(a(values, xp), b(values, xp))
-        case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in _FUNCTIONS:
-            value = inner(argument)
-            return lambda values, xp: _apply(name, xp, value(values, xp))
-        case ast.Call(func=ast.Name(id="abs"), args=[argument], keywords=[]):
-            value = inner(argument)
-            return lambda values, xp: abs(value(values, xp))
-        case ast.Call(func=ast.Name(id="min" | "max" as name), args=[_, _, *_] as arguments, keywords=[]):
-            parts = [inner(argument) for argument in arguments]
-            choose = f"{name}imum"
-            return lambda values, xp: reduce(lambda a, b: _apply(choose, xp, a, b), [part(values, xp) for part in parts])
-        case ast.Call(func=ast.Name(id=name)):
-            known = [*_FUNCTIONS, "abs", "min", "max"]
-            raise InputError(f"{name}(...) can't be used so in {_short(text)}; functions: {', '.join(known)}")
-        case _:
-            pass
-    raise InputError(f"{ast.unparse(node)!r} can't be used in {_short(text)}: only numbers, names, + - * / // ** % and functions")
+        raise InputError(f"unknown name {name!r} in {_short(self.text)}{did_you_mean(name, [*self.names, *_CONSTANTS])}")
+
+    def _logic(self, node: ast.expr, inner: Callable[[ast.expr], _Node]) -> _Node:
+        match node:
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARISONS:
+                compare, a, b = _COMPARISONS[type(op)], inner(left), inner(right)
+                return lambda values, xp: compare(a(values, xp), b(values, xp))
+            case ast.Compare(left=left, ops=[op, *ops], comparators=[right, *others]) if ops:
+                first = inner(ast.Compare(left, [op], [right]))
+                rest = inner(ast.Compare(right, ops, others))
+                return lambda values, xp: first(values, xp) & rest(values, xp)
+            case ast.BoolOp(op=op, values=parts):
+                conditions, decided = [inner(part) for part in parts], isinstance(op, ast.Or)
+                return lambda values, xp: _combined(conditions, decided, values, xp)
+            case ast.UnaryOp(operand=operand):
+                value = inner(operand)
+                return lambda values, xp: value(values, xp) == 0
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                condition, a, b = inner(test), inner(body), inner(orelse)
+                return lambda values, xp: _choice(condition(values, xp), a, b, values, xp)
+        raise InputError(f"{ast.unparse(node)!r} can't be used in {_short(self.text)}: comparisons are < <= > >= == !=")
+
+    def _call(self, node: ast.Call, name: str, parts: list[_Node]) -> _Node:
+        library = node.func.value.id if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) else None
+        if library is None or library in _LIBRARIES:
+            if name in _FUNCTIONS and len(parts) == 1:
+                function, part = _FUNCTIONS[name], parts[0]
+                return lambda values, xp: _apply(function, xp, part(values, xp))
+            if name in _CHOOSE and len(parts) > 1:
+                choose = _CHOOSE[name]
+                return lambda values, xp: reduce(lambda a, b: _apply(choose, xp, a, b), [part(values, xp) for part in parts])
+            if name == "pow" and len(parts) == 2:
+                power, (a, b) = _OPERATORS[ast.Pow], parts
+                return lambda values, xp: power(a(values, xp), b(values, xp))
+        called = ast.unparse(node.func)
+        raise InputError(
+            f"{called}(...) can't be used so in {_short(self.text)}; functions: {', '.join([*_FUNCTIONS, 'min', 'max', 'pow'])}"
+        )

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from .arrays import Scalar, Value
 from .errors import InputError
-from .expression import compile_expression
 from .fields import Levels, Points, Positions, Span, text_of
 from .schedule import Curve, Frame, Schedule, family
 
@@ -217,61 +215,6 @@ class table(Schedule):
             lambda t, xp: xp.select(t, edges, functions),
             tuple((edge, f"a point at {text_of(level)}") for edge, (_, level) in zip(edges, self.points, strict=True)),
         )
-
-
-@family
-class formula(Schedule):
-    """An expression of the time, as people write it in a lambda.
-
-    value = the expression, with `step` (ticks since this phase began), `epoch` (epochs of the run begun since then), `steps` and
-    `epochs` (the run's length in both), `pi`, `e`, and sin cos exp log sqrt floor min max abs
-
-    Args:
-        text: A Python expression over those names; numbers are floats, and nothing else can be named.
-    Raises:
-        InputError: anything else in the expression.
-
-    Example:
-        >>> formula("1 / (epoch + 1)")
-        formula("1 / (epoch + 1)")
-
-    Source: torch LambdaLR, whose lambda can't be saved: this text can.
-    """
-
-    text: str
-    positional: ClassVar[int] = 1
-
-    def check(self) -> None:
-        compile_expression(self.text, _NAMES)
-
-    @property
-    def counts_epochs(self) -> bool:
-        return "epoch" in compile_expression(self.text, _NAMES).names
-
-    def bind(self, frame: Frame) -> Curve:
-        evaluate = compile_expression(self.text, _NAMES)
-        clock, origin, base = frame.clock, frame.origin, frame.base
-        used = evaluate.names
-        first = clock.epoch(origin, Scalar) if {"epoch", "epochs"} & used else 0.0
-        whole = {"steps": clock.total, "epochs": math.inf}
-        if "epochs" in used:
-            whole["epochs"] = clock.epoch(clock.total - 1, Scalar) + 1 if clock.total < math.inf else math.inf
-        for name in used & whole.keys():
-            if whole[name] == math.inf:
-                raise InputError(f"formula: {name!r} needs a run with an end: give --epochs or --steps")
-
-        def curve(t: Value, xp: Any) -> Value:
-            t = xp.maximum(t, origin)
-            names = {"step": t - origin, **whole}
-            if "epoch" in used:
-                names["epoch"] = clock.epoch(t, xp) - first
-            # an expression without a time is one number, and must be as many as there are times
-            return base * (evaluate(names, xp) if used else xp.full(t, evaluate(names, xp)))
-
-        return Curve(curve, ((origin, f"{self!r} begins"),))
-
-
-_NAMES = ("step", "epoch", "steps", "epochs")
 
 
 def _per(schedule: Any, frame: Frame) -> float:

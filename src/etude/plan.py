@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .arrays import Scalar, Value, namespace, numpy_rising
 from .arrays import numpy as numpy_namespace
 from .errors import InputError, did_you_mean
+from .plateau import watched
 from .recipe import Recipe, hyperparameters
 from .run import Run
-from .schedule import Curve, Frame
+from .schedule import Curve, Frame, Metric
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,8 +73,9 @@ class Plan:
         3000
     """
 
-    def __init__(self, recipe: Recipe, run: Run) -> None:
+    def __init__(self, recipe: Recipe, run: Run, metrics: Sequence[Metric] = ()) -> None:
         self.recipe, self.run = recipe, run
+        self.metrics = tuple(sorted(metrics, key=lambda metric: metric.tick))
         self.clock = run.clock(recipe.clock)
         self.groups = tuple(recipe.rules)
         self.hyperparameters = hyperparameters(recipe)
@@ -96,7 +98,7 @@ class Plan:
         if (schedule, own) not in known:
             known[schedule, own] = len(self.curves)
             try:
-                self.curves.append(schedule.bind(Frame(self.clock, 0.0, self.clock.total, own)))
+                self.curves.append(schedule.bind(Frame(self.clock, 0.0, self.clock.total, own, metrics=self.metrics)))
             except ArithmeticError:
                 raise InputError(f"{name} of group {group!r}: {schedule!r} overflows in this run") from None
             except InputError as error:
@@ -130,6 +132,49 @@ class Plan:
         """Return the time at which a batch's schedules are read."""
         batch = _index(batch, "batch")
         return min(float(batch if self.recipe.clock == "batch" else self.clock.step_of_batch(batch)), self.clock.total)
+
+    # -- metrics ------------------------------------------------------------------------------------------------
+
+    def watched(self) -> list[str]:
+        """Return the names of the metrics that the recipe's plateaus wait for."""
+        return watched(
+            schedule
+            for name in self.hyperparameters
+            for group in self.groups
+            if (schedule := self.recipe.schedule(name, group)) is not None
+        )
+
+    def fed(self, metrics: Iterable[tuple[int, str, float]]) -> Plan:
+        """Return this plan with more metrics known, for the plateaus in its schedules.
+
+        Args:
+            metrics: (updates made when it was measured, name, value), such as (300, "val_loss", 0.71): update number 300 is
+                the first that it can change.
+        Raises:
+            InputError: no plateau waits for a metric of this name.
+
+        Example:
+            >>> import etude
+            >>> plan = etude.read("plateau(0.1, patience=1)").plan(etude.Run(steps=50))
+            >>> fed = plan.fed([(10, "val_loss", 1.0), (20, "val_loss", 1.0), (30, "val_loss", 1.0)])
+            >>> [fed.at(step)["lr"]["all"] for step in (29, 30)]
+            [1.0, 0.1]
+        """
+        more = []
+        for updates, name, value in metrics:
+            self.check_metric(name)
+            more.append(Metric(self.tick(_index(updates, "count of updates") - 1) + 1 if updates else 0.0, name, float(value)))
+        return Plan(self.recipe, self.run, (*self.metrics, *more))
+
+    def check_metric(self, name: str) -> None:
+        """Refuse a metric that nothing waits for: it would silently decide nothing."""
+        known = self.watched()
+        if not known:
+            raise InputError(f"no schedule of {self.recipe.name} waits for a metric, got {name!r}; one with plateau(...) does")
+        if name not in known:
+            raise InputError(f"no plateau waits for the metric {name!r}{did_you_mean(name, known)}")
+
+    # -- values -------------------------------------------------------------------------------------------------
 
     def rows(self, ticks: Sequence[float]) -> dict[str, list[tuple[float, ...]]]:
         """Return the values at some ticks, for each hyperparameter a row of all groups a tick; Python floats alone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from .arrays import Value
@@ -32,11 +33,21 @@ class Way:
         return left
 
 
-class _Back(Way):
-    """The same way walked from its end."""
+class Back(Way):
+    """Another way walked from its end."""
 
-    __slots__ = ()
-    u, v = Way.v, Way.u
+    __slots__ = ("way",)
+
+    def __init__(self, way: Way) -> None:
+        self.way = way
+
+    @property
+    def u(self) -> Value:
+        return self.way.v
+
+    @property
+    def v(self) -> Value:
+        return self.way.u
 
 
 class Ramp(Schedule):
@@ -53,9 +64,13 @@ class Ramp(Schedule):
 
     def done(self, way: Way, xp: Any) -> Value:
         """The part that is done, accurate as it begins; for a symmetric shape `rest` read backwards."""
-        return self.rest(_Back(way.t, way.n), xp)
+        return self.rest(Back(way), xp)
 
     def bind(self, frame: Frame) -> Curve:
+        return self.along(frame, lambda t, n, xp: Way(t, n))
+
+    def along(self, frame: Frame, way: Callable[[Value, float, Any], Way]) -> Curve:
+        """Return the curve over whatever way is made of (time, length, namespace)."""
         n = frame.span if self.over is None else frame.ticks(self.over, f"{type(self).__name__}: over")
         if n == math.inf:
             raise InputError(f"{self!r} fills the run, and this run has no end: give --epochs or --steps, or say over='...'")
@@ -65,7 +80,7 @@ class Ramp(Schedule):
         value = self.between(start, end)
 
         def curve(t: Value, xp: Any) -> Value:
-            return value(Way(xp.clip(t - origin if origin else t, 0.0, n), n), xp)
+            return value(way(xp.clip(t - origin if origin else t, 0.0, n), n, xp), xp)
 
         begins, ends = (origin, f"{self!r} begins"), (origin + n, f"{self!r} ends")
         return Curve(curve, (begins, ends) if self.over else (begins,))
@@ -73,6 +88,12 @@ class Ramp(Schedule):
     def between(self, start: float, end: float) -> Any:
         """Return the value as a function of (way, xp) for two bound levels."""
         return _from(end, start, self.rest) if abs(start) > abs(end) else _from(start, end, self.done)
+
+
+def complement(u: Value, v: Value, exponent: float, xp: Any) -> Value:
+    """Return 1 - v^exponent, accurate as u = 1 - v vanishes and as v does; 1 at v = 0, where the logarithm has no value."""
+    logarithm = xp.where(v < 0.5, xp.log(xp.maximum(v, 1e-300)), xp.log1p(-xp.minimum(u, 0.5)))
+    return xp.where(v > 0, -xp.expm1(exponent * logarithm), 1.0)
 
 
 def _from(low: float, high: float, part: Any) -> Any:

@@ -103,6 +103,7 @@ class Recipe:
         train: What to train.
         name: Its name in pictures and reports.
         source: The YAML text it was read from, kept for its comments.
+        notes: What a reader of a foreign recipe has to say of it: settings that are ignored, limits that ours doesn't have.
     Raises:
         InputError: a schedule drives what the optimizer does not have, or a name is unknown.
 
@@ -121,6 +122,7 @@ class Recipe:
     train: Training = field(default_factory=Training)
     name: str = "recipe"
     source: str | None = field(default=None, compare=False, repr=False)
+    notes: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_kinds(self)

@@ -35,6 +35,8 @@ def loads(text: str, where: str = "recipe") -> Recipe:
         InputError: a line for each mistake, beginning with file, line and column.
     """
     document = _document(text, where)
+    if "etude" not in document:
+        raise InputError(f"{where} is no etude recipe: it must be a mapping with `etude: {VERSION}`")
     plain = _plain(document, where, [_MOST], 0)
     version = plain.pop("etude")
     if version != VERSION or type(version) is not int:
@@ -50,12 +52,11 @@ def dumps(recipe: Recipe) -> str:
     yaml = _yaml()
     plain = recipe.to_dict()
     if recipe.source is None:
-        document: Any = plain
-    else:
-        document = yaml.load(recipe.source)
-        _update(document, plain)
-        if json.dumps(loads(_text(yaml, document)).to_dict()) != json.dumps(plain):
-            document = plain  # a new order of groups or a shared anchor: what it says goes before its comments
+        return "".join(f"# {' '.join(note.split())}\n" for note in recipe.notes) + _text(yaml, plain)
+    document = yaml.load(recipe.source)
+    _update(document, plain)
+    if json.dumps(loads(_text(yaml, document)).to_dict()) != json.dumps(plain):
+        document = plain  # a new order of groups or a shared anchor: what it says goes before its comments
     return _text(yaml, document)
 
 
@@ -65,8 +66,14 @@ def _text(yaml: Any, document: Any) -> str:
     return out.getvalue()
 
 
-def read_file(path: Path) -> Recipe:
-    """Read a recipe file."""
+def mapping(text: str, where: str) -> dict[str, Any]:
+    """Return what YAML or JSON text holds as plain data, within the same bounds as a recipe: for the dialects."""
+    plain: dict[str, Any] = _plain(_document(text, where), where, [_MOST], 0)
+    return plain
+
+
+def text_of_file(path: Path) -> str:
+    """Return a file's text, no more of it than a recipe may hold."""
     try:
         with path.open(encoding="utf-8-sig") as file:
             text = file.read(_LONGEST + 1)
@@ -74,7 +81,12 @@ def read_file(path: Path) -> Recipe:
         raise InputError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}") from None
-    return loads(text, str(path))
+    return text
+
+
+def read_file(path: Path) -> Recipe:
+    """Read a recipe file."""
+    return loads(text_of_file(path), str(path))
 
 
 @functools.cache
@@ -124,7 +136,7 @@ def _document(text: str, where: str) -> Any:
         raise InputError(
             f"{where}: malformed YAML: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
         ) from None
-    if not isinstance(document, dict) or "etude" not in document:
+    if not isinstance(document, dict):
         raise InputError(f"{where} is no etude recipe: it must be a mapping with `etude: {VERSION}`")
     return document
 
@@ -179,7 +191,7 @@ class _Builder:
         """Return an instance of a dataclass; nothing useful where there are mistakes."""
         if not isinstance(plain, dict):
             return self.must(path, "a mapping of keys to values", plain)
-        known = {item.name: item for item in fields(kind) if item.name != "source"}
+        known = {item.name: item for item in fields(kind) if item.compare}
         before = len(self.mistakes)
         for key in plain.keys() - known.keys():
             inside = f" in {'.'.join(map(str, path))}" if path else ""

@@ -16,7 +16,7 @@ command line: `repr(s)` is that text. Fields are checked by their annotation, so
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import Field, dataclass, fields, replace
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, dataclass_transform
 
@@ -54,6 +54,14 @@ class Curve(NamedTuple):
     knots: tuple[tuple[float, str], ...] = ()
 
 
+class Metric(NamedTuple):
+    """A measurement that was fed to a run: known from this tick on."""
+
+    tick: float
+    name: str
+    value: float
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """Where and for whom a schedule is bound. Times and spans in ticks."""
@@ -63,6 +71,7 @@ class Frame:
     span: float = math.inf
     base: float = 1.0
     speed: float = 1.0  # of the clock that is read here, where `scaled` has changed it
+    metrics: tuple[Metric, ...] = ()  # what has been measured in this run so far, by tick
 
     def ticks(self, length: str, what: str) -> float:
         """Return a length in ticks, measured from this frame's origin; InputError if it comes out negative."""
@@ -133,9 +142,19 @@ class Schedule:
     @property
     def counts_epochs(self) -> bool:
         """Whether something in it asks for the run's epochs, so that no two cycles of it need be alike."""
-        inner = (getattr(self, field.name) for field in fields_of(self))
-        flat = (one for value in inner for one in (value if isinstance(value, tuple) else (value,)))
-        return any(one.counts_epochs for one in flat if isinstance(one, Schedule))
+        return any(inner.counts_epochs for inner in self.inner())
+
+    def inner(self) -> Iterator[Schedule]:
+        """Yield the schedules that this one is made of."""
+        for field in fields_of(self):
+            value = getattr(self, field.name)
+            yield from (one for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, Schedule))
+
+    def walk(self) -> Iterator[Schedule]:
+        """Yield this schedule and all that it is made of, however deep."""
+        yield self
+        for one in self.inner():
+            yield from one.walk()
 
     @property
     def absolute(self) -> bool:
@@ -168,6 +187,17 @@ class Schedule:
         if not isinstance(other, Schedule):
             raise InputError(f"+ stands between two schedules, got {other!r}; a number is written constant(...)")
         return Sum((*_terms(self), *_terms(other)))
+
+
+class Wrapper(Schedule):
+    """A schedule around one other, as long as that one."""
+
+    __slots__ = ()
+    positional: ClassVar[int] = 1
+    schedule: Schedule
+
+    def length(self, frame: Frame) -> float | None:
+        return self.schedule.length(frame)
 
 
 def fields_of(schedule: Any) -> tuple[Field[Any], ...]:
@@ -240,7 +270,7 @@ class Product(Schedule):
         return _fold(curves, lambda a, b: a * b)
 
     def length(self, frame: Frame) -> float | None:
-        return _longest(self.factors, frame)
+        return longest(self.factors, frame)
 
     def __repr__(self) -> str:
         parts = [
@@ -264,7 +294,7 @@ class Sum(Schedule):
         return _fold([term.bind(frame) for term in self.terms], lambda a, b: a + b)
 
     def length(self, frame: Frame) -> float | None:
-        return _longest(self.terms, frame)
+        return longest(self.terms, frame)
 
     def __repr__(self) -> str:
         return " + ".join(map(repr, self.terms))
@@ -280,7 +310,7 @@ def _terms(value: Schedule) -> tuple[Schedule, ...]:
     return value.terms if isinstance(value, Sum) else (value,)
 
 
-def _longest(parts: tuple[Schedule, ...], frame: Frame) -> float | None:
+def longest(parts: tuple[Schedule, ...], frame: Frame) -> float | None:
     lengths = [length for part in parts if (length := part.length(frame)) is not None]
     return max(lengths, default=None)
 

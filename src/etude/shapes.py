@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 from .arrays import Value
 from .errors import InputError
 from .fields import Absolute, Level, Span
-from .ramp import Ramp, Way
+from .ramp import Ramp, Way, complement
 from .schedule import Curve, Frame, Schedule, family
 
 
@@ -165,7 +165,7 @@ class poly(Ramp):
         return way.v**self.power
 
     def done(self, way: Way, xp: Any) -> Value:
-        return _complement(way.u, way.v, self.power, xp)
+        return complement(way.u, way.v, self.power, xp)
 
 
 @family
@@ -200,7 +200,7 @@ class power(Ramp):
         _above_zero(self, "power")
 
     def rest(self, way: Way, xp: Any) -> Value:
-        return _complement(way.v, way.u, self.power, xp)
+        return complement(way.v, way.u, self.power, xp)
 
     def done(self, way: Way, xp: Any) -> Value:
         return way.u**self.power
@@ -327,9 +327,3 @@ class wave(Schedule):
 def _above_zero(schedule: Any, name: str) -> None:
     if getattr(schedule, name) <= 0:
         raise InputError(f"{type(schedule).__name__}: {name} must be above 0, got {getattr(schedule, name):g}")
-
-
-def _complement(u: Value, v: Value, exponent: float, xp: Any) -> Value:
-    """Return 1 - v^exponent, accurate as u = 1 - v vanishes and as v does; 1 at v = 0, where the logarithm has no value."""
-    logarithm = xp.where(v < 0.5, xp.log(xp.maximum(v, 1e-300)), xp.log1p(-xp.minimum(u, 0.5)))
-    return xp.where(v > 0, -xp.expm1(exponent * logarithm), 1.0)

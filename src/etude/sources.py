@@ -2,42 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from .errors import InputError, did_you_mean
 from .recipe import Optimizer, Recipe
-from .recipe_yaml import loads, read_file
+from .recipe_yaml import loads, mapping, text_of_file
 from .schedule import Schedule, families
 from .text import parse
 
 _READY = Path(__file__).parent / "recipes"
 
 
-def read(source: str | Path | Schedule | Recipe) -> Recipe:
-    """Read a recipe from a path, the name of a ready recipe, a schedule or its text.
+def read(source: Any, *, steps: int | None = None, interval: str | None = None) -> Recipe:
+    """Read a recipe from a path, a name, an expression, or a framework's own scheduler.
 
     Args:
-        source: A path of an etude YAML file; a name such as "yolov5"; an expression such as "cosine(1, 0)", which
-            becomes one group `all` with base value 1; or a schedule or recipe itself.
+        source: A path of an etude YAML file, or of YAML or JSON that describes a scheduler of torch or Keras; the name of a
+            ready recipe such as "yolov5"; an expression such as "cosine(1, 0)", which becomes one group `all` with base value
+            1; a schedule or recipe; a description as a mapping; a live scheduler of torch, or schedule or callback of Keras.
+        steps: How many values of a live function may be written as a table, where its text can't be had.
+        interval: What a live scheduler's step follows: each "step" (update, the default) or each "epoch".
     Returns:
         The recipe.
     Raises:
-        InputError: it is none of these, or wrong; says where.
+        InputError: it is none of these, or wrong; says where. What no schedule can say is refused with the reason.
 
     Example:
         >>> read("cosine(1, 0)").schedules
         {'lr': cosine(1, 0)}
+        >>> read({"name": "ExponentialLR", "gamma": 0.9}).schedules
+        {'lr': decay(0.9, per="1 step")}
     """
     if isinstance(source, Recipe):
         return source
     if isinstance(source, Schedule):
         return of_schedule(source)
+    if not isinstance(source, str | Path):
+        return _foreign(source, "the mapping" if isinstance(source, Mapping) else type(source).__name__, steps, interval)
     text = str(source)
     if text in ready():
         return loads(ready_text(text), f"{text}.yaml")
     kind = _kind(text)
     if kind == "a file":
-        return read_file(Path(text))
+        return _file(Path(text), steps, interval)
     if "(" in text and kind == "no file":
         return of_schedule(parse(text))
     names = [*ready(), *(f"{name}(...)" for name in families)]
@@ -45,6 +54,31 @@ def read(source: str | Path | Schedule | Recipe) -> Recipe:
         f"{text[:80]!r} is {kind}, no ready recipe ({', '.join(ready())}) and no schedule expression"
         + (hint if (hint := did_you_mean(text, names)).startswith("; did") else "")
     )
+
+
+def _file(path: Path, steps: int | None, interval: str | None) -> Recipe:
+    """Read a file by what it holds: `etude: 1` is our own format, anything else a dialect's."""
+    text = text_of_file(path)
+    plain = mapping(text, str(path))
+    if "etude" in plain:
+        return loads(text, str(path))
+    try:
+        return _foreign(plain, str(path), steps, interval)
+    except InputError as error:
+        raise error if str(error).startswith(str(path)) else InputError(f"{path}: {error}") from None
+
+
+def _foreign(source: Any, what: str, steps: int | None, interval: str | None) -> Recipe:
+    """Hand a description or a live object to the dialect that knows it."""
+    from . import dialects
+
+    recipe = dialects.read(source, steps, interval)
+    if recipe is None:
+        raise InputError(
+            f"{what} is no recipe: looked for `etude: 1`, for a scheduler of torch (a `name` such as StepLR) and for a schedule "
+            "or callback of Keras (a `class_name` such as CosineDecay), and found none"
+        )
+    return recipe
 
 
 def of_schedule(schedule: Schedule) -> Recipe:

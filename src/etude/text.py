@@ -11,10 +11,10 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-import etude.compose
-import etude.laws
-import etude.phases
-import etude.shapes  # noqa: F401  # importing the four fills the registry
+import etude.folding
+import etude.plateau
+import etude.policies
+import etude.timing  # noqa: F401  # importing these and what they build on fills the registry
 
 from .errors import InputError, did_you_mean
 from .expression import parse_tree

@@ -150,4 +150,14 @@ def drive(optimizers: Any, plan: Plan) -> Driver:
         0.05
         0.0146
     """
-    return Driver(list(optimizers) if isinstance(optimizers, Sequence) else [optimizers], plan)
+    return Driver(list(optimizers) if isinstance(optimizers, Sequence) else [optimizers], plan, _agree)
+
+
+def _agree(value: float) -> float:
+    """Return the first process's value in all of them, so that a plateau decides once for all."""
+    torch = need("torch")
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return value
+    values = [value]
+    torch.distributed.broadcast_object_list(values, src=0)
+    return float(values[0])

@@ -1,4 +1,4 @@
-"""`etude plot`: a picture of recipes."""
+"""`etude plot`: a picture or a page of recipes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,27 @@ from .options import load, recipe_options
 @click.command()
 @click.argument("recipes", metavar="RECIPE...", nargs=-1, required=True)
 @recipe_options
-@click.option("-o", "--out", metavar="FILE", default="etude.png", show_default=True, help="Where to: .png or .svg.")
-@click.option("--stages", is_flag=True, help="Draw the curve of one recipe term by term.")
+@click.option("-o", "--out", metavar="FILE", default="etude.png", show_default=True, help="Where to: .png, .svg or .html.")
+@click.option("--stages", is_flag=True, help="Draw the curve of one recipe term by term (.png, .svg).")
 def plot(recipes: tuple[str, ...], out: str, stages: bool, **flags: Any) -> None:
-    """Draw every group and hyperparameter of one recipe or several, side by side."""
+    """Draw every group and hyperparameter of one recipe or several.
+
+    As a picture, side by side; as a page to hover over, zoom and switch, one over the other.
+    """
     from ..draw.figure import draw_plans
+    from ..draw.page import draw_page
     from ..draw.stages import draw_stages
 
+    path = Path(out)
     plans = [load(recipe, flags).plan() for recipe in recipes]
     if stages and len(plans) > 1:
         raise InputError(f"--stages takes one recipe, got {len(plans)}")
+    if stages and path.suffix == ".html":
+        raise InputError(f"--stages makes a picture, .png or .svg, got {out!r}")
     if stages:
-        draw_stages(plans[0], Path(out))
+        draw_stages(plans[0], path)
+    elif path.suffix == ".html":
+        draw_page(plans, path)
     else:
-        draw_plans(plans, Path(out))
+        draw_plans(plans, path)
     click.echo(f"wrote {out}", err=True)

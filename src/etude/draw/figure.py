@@ -42,8 +42,7 @@ def draw_plans(plans: Sequence[Plan], path: Path) -> None:
                 lowest = panel
             else:
                 panel.set_axis_off()
-        title = plan.recipe.name if len(plan.recipe.name) <= 60 else plan.recipe.name[:57] + "..."
-        axes[0][column].set_title(title, parse_math=False)
+        axes[0][column].set_title(title(plan), parse_math=False)
         lowest.set_xlabel("step (optimizer updates)")
         lowest.tick_params(labelbottom=True)
         epochs_above(axes[0][column], plan)
@@ -75,13 +74,24 @@ def draw_columns(panel: Any, plan: Plan, name: str) -> None:
     """Draw one hyperparameter, a line for the groups that share their values."""
     steps = points(plan)
     rows = plan.rows([plan.tick(step) for step in steps])[name]
-    lines: dict[tuple[float, ...], list[str]] = {}
-    for group, values in zip(plan.groups, zip(*rows, strict=True), strict=True):
-        lines.setdefault(values, []).append(group)
-    for line, groups in lines.items():
+    for line, groups in shared(plan, rows).items():
         panel.plot(steps, line, label=", ".join(groups), linewidth=1.8, **look(plan.groups.index(groups[0])))
     if plan.groups != ("all",):
         panel.legend(title="group", frameon=False, fontsize=8, title_fontsize=8)
+
+
+def shared(plan: Plan, rows: Sequence[tuple[float, ...]]) -> dict[tuple[float, ...], list[str]]:
+    """Return the lines to draw of a hyperparameter's rows, and the groups that share each."""
+    lines: dict[tuple[float, ...], list[str]] = {}
+    for group, values in zip(plan.groups, zip(*rows, strict=True), strict=True):
+        lines.setdefault(values, []).append(group)
+    return lines
+
+
+def title(plan: Plan) -> str:
+    """Return a recipe's name, cut where an expression is its own name and a long one."""
+    name = plan.recipe.name
+    return name if len(name) <= 60 else name[:57] + "..."
 
 
 def look(index: int) -> dict[str, Any]:
@@ -119,7 +129,7 @@ def epochs_above(panel: Any, plan: Plan) -> None:
 def check_ending(path: Path) -> None:
     """Refuse a kind of file that is not drawn, before anything is."""
     if path.suffix not in (".png", ".svg"):
-        raise InputError(f"a picture must end in .png or .svg, got {str(path)!r}")
+        raise InputError(f"a picture must end in .png or .svg, a page in .html, got {str(path)!r}")
 
 
 def save(figure: Any, path: Path) -> None:

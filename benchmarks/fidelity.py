@@ -1,0 +1,162 @@
+"""Golden traces, recreated from their settings through the public readers and compared with what was recorded.
+
+    python -m benchmarks.fidelity FILE.jsonl.gz... [--dump OUT.jsonl.gz]
+
+A file holds a JSON object a line (gzip), or one JSON list. A record has `settings`, with which the framework was run, and the
+values that were in force at the recorded steps; or an `error`, where the framework refused. Settings alone go into
+`etude.read`; recorded values are only looked at to compare. A line for each framework:
+
+    name: N records, M match, worst relative error E, first misses: ids
+
+and exit code 1 unless all match. The tolerance is 1e-10 of the value and 1e-15 of the peak; 5e-6 of the value for what was
+computed in float32, which is read as TensorFlow computes it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import math
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import etude
+from etude.plan import Plan
+
+_SHOWN = 5  # misses named on a line
+
+
+class Outcome(NamedTuple):
+    """One record: whether it matches, how far off, our own values or why they were refused."""
+
+    identity: str
+    framework: str
+    matches: bool
+    error: float
+    dump: dict[str, Any]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fidelity", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="golden traces: .jsonl.gz, .jsonl or .json")
+    parser.add_argument("--dump", type=Path, metavar="OUT.jsonl.gz", help="write our own values at the recorded steps")
+    options = parser.parse_args(arguments)
+    outcomes = [judge(record) for path in options.files for record in records(path)]
+    if options.dump:
+        with gzip.open(options.dump, "wt", encoding="utf-8") as file:
+            file.writelines(json.dumps({"id": outcome.identity, **outcome.dump}) + "\n" for outcome in outcomes)
+    for line in report(outcomes):
+        print(line)
+    return 0 if all(outcome.matches for outcome in outcomes) else 1
+
+
+def records(path: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield the records of a file."""
+    packed = path.read_bytes()
+    text = (gzip.decompress(packed) if path.suffix == ".gz" else packed).decode("utf-8")
+    if text.lstrip().startswith("["):
+        yield from json.loads(text)
+    else:
+        yield from (json.loads(line) for line in text.splitlines() if line.strip())
+
+
+def report(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """Yield a line for each framework."""
+    by_framework: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        by_framework.setdefault(outcome.framework, []).append(outcome)
+    for framework, found in by_framework.items():
+        misses = [outcome.identity for outcome in found if not outcome.matches]
+        worst = max(outcome.error for outcome in found)
+        line = f"{framework}: {len(found)} records, {len(found) - len(misses)} match, worst relative error {worst:.2g}"
+        yield line + (f", first misses: {', '.join(misses[:_SHOWN])}" if misses else "")
+
+
+def judge(record: Mapping[str, Any]) -> Outcome:
+    """Recreate a record and compare."""
+    identity, framework = record["id"], record["framework"]
+    try:
+        plan, stride = recreate(record)
+        ours = values(plan, recorded_steps(record), stride)
+    except etude.InputError as error:
+        # refused rightly where the framework refused as well, and never otherwise
+        return Outcome(identity, framework, "error" in record, 0.0, {"refused": str(error)})
+    if "error" in record:
+        return Outcome(identity, framework, False, math.inf, ours)
+    single = record.get("dtype") == "float32"
+    error, matches = 0.0, True
+    for name in ("lr", "momentum", "weight_decay"):
+        theirs = table(record, name, len(ours["lr"]))
+        if theirs is None:
+            continue
+        mine = ours[name] or [[0.0] * len(row) for row in theirs]
+        peak = max((abs(value) for row in theirs for value in row if math.isfinite(value)), default=0.0)
+        for a, b in ((a, b) for row, other in zip(mine, theirs, strict=True) for a, b in zip(row, other, strict=True)):
+            apart = abs(a - b)
+            error = max(error, 0.0 if apart <= 1e-15 * peak else apart / abs(b) if b else math.inf)
+            matches = matches and (apart <= (5e-6 if single else 1e-10) * abs(b) + 1e-15 * peak)
+    return Outcome(identity, framework, matches, error, ours)
+
+
+def recorded_steps(record: Mapping[str, Any]) -> list[int]:
+    steps = record.get("steps")
+    return list(range(len(record.get("lr", ())))) if steps is None else list(steps)
+
+
+def table(record: Mapping[str, Any], name: str, rows: int) -> list[list[float]] | None:
+    """Return what was recorded of a hyperparameter, a row of all groups a step; None where it was not scheduled."""
+    found, groups = record.get(name), len(record["groups"])
+    if found is None:
+        return None
+    if name == "weight_decay" and not isinstance(found[0], list):
+        return [[float(value) for value in found]] * rows  # one a group, for the whole run
+    return [[float(value) for value in (row if isinstance(row, list) else [row] * groups)] for row in found]
+
+
+def values(plan: Plan, steps: list[int], stride: int) -> dict[str, Any]:
+    """Return a plan's values at some steps, as the dump has them."""
+    rows = plan.rows([plan.tick(step * stride) for step in steps])
+    return {
+        **{name: rows.get(name) for name in ("lr", "momentum", "weight_decay")},
+        "accumulate": plan.accumulate([step * stride for step in steps]),
+    }
+
+
+def recreate(record: Mapping[str, Any]) -> tuple[Plan, int]:
+    """Return the plan of a record's settings, and how many steps lie between two that were recorded."""
+    framework = record["framework"]
+    if framework not in _READERS:
+        raise etude.InputError(f"there is no reader for {framework} yet")
+    description, stride, metrics = _READERS[framework](record)
+    plan = etude.read(description).plan()
+    names = plan.watched()
+    if names:
+        plan = plan.fed((update + 1, names[0], value) for update, value in enumerate(metrics))
+    return plan, stride
+
+
+def _torch(record: Mapping[str, Any]) -> tuple[dict[str, Any], int, list[float]]:
+    settings = record["settings"]
+    kept = {key: settings[key] for key in ("scheduler", "optimizer", "initial_lr", "step_argument") if key in settings}
+    return {**kept, "run": {"steps": settings["n_steps"]}}, 1, settings.get("metrics", [])
+
+
+def _keras(record: Mapping[str, Any]) -> tuple[dict[str, Any], int, list[float]]:
+    settings = dict(record["settings"])
+    stride = settings.pop("iteration_stride", settings.pop("global_step_stride", 1))
+    metrics = settings.pop("metrics", [])
+    for about in ("version", "call", "x0", "monitor"):
+        settings.pop(about, None)
+    if "callback" in settings:
+        return {**settings, "run": {"epochs": record["total_steps"], "steps_per_epoch": 1}}, 1, metrics
+    run = {"steps": settings.pop("n_steps") * stride}
+    return {**settings, "precision": "float32", "run": run}, stride, metrics
+
+
+_READERS = {"torch": _torch, "keras": _keras, "tf1": _keras, "tf": _keras}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""A framework's settings, taken one by one: each is checked, and what nobody took is no setting of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import InputError, did_you_mean
+from ..fields import number
+
+_REQUIRED: Any = object()
+
+
+class Arguments:
+    """The settings of one scheduler, by name.
+
+    Args:
+        name: What they belong to, for messages.
+        given: The settings as they were read.
+    """
+
+    def __init__(self, name: str, given: Mapping[str, Any]) -> None:
+        self.name, self.given = name, dict(given)
+        self.taken: dict[str, None] = {}
+
+    def refuse(self, problem: str) -> InputError:
+        return InputError(f"{self.name}: {problem}")
+
+    def take(self, key: str, default: Any = _REQUIRED) -> Any:
+        """Return a setting as it is."""
+        self.taken[key] = None
+        value = self.given.get(key, default)
+        if value is _REQUIRED:
+            raise self.refuse(f"{key!r} is missing")
+        return value
+
+    def number(self, key: str, default: float = _REQUIRED) -> float:
+        return number(self.take(key, default), f"{self.name}: {key}")
+
+    def whole(self, key: str, default: int = _REQUIRED, *, least: int = 0) -> int:
+        """Return a whole number; a float is none, as the frameworks have it."""
+        value = self.take(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise self.refuse(f"{key} must be a whole number of at least {least}, got {value!r}")
+        return value
+
+    def word(self, key: str, words: Sequence[str], default: str = _REQUIRED) -> str:
+        value = self.take(key, default)
+        if value not in words:
+            raise self.refuse(f"{key} must be {' or '.join(map(repr, words))}, got {value!r}")
+        return str(value)
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self.take(key, default)
+        if not isinstance(value, bool):
+            raise self.refuse(f"{key} must be true or false, got {value!r}")
+        return value
+
+    def numbers(self, key: str, count: int, default: float = _REQUIRED) -> list[float]:
+        """Return a number for each of `count` groups: one for all, or a list of so many."""
+        value = self.take(key, default)
+        if not isinstance(value, list | tuple):
+            return [number(value, f"{self.name}: {key}")] * count
+        if len(value) != count:
+            raise self.refuse(f"{key} must be one number or {count}, one for each group, got {len(value)}")
+        return [number(item, f"{self.name}: {key}[{index}]") for index, item in enumerate(value)]
+
+    def done(self) -> None:
+        """Refuse what was not taken."""
+        for key in self.given:
+            if key not in self.taken:
+                raise self.refuse(f"has no setting {key!r}{did_you_mean(str(key), self.taken)}")
