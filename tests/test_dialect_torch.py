@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
-import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from torch.optim import lr_scheduler
 
 import etude
 from etude import InputError
@@ -33,7 +29,9 @@ texts = st.sampled_from(
 )
 # A value of exactly 0 that torch goes on multiplying is where a rounding can be anything: left out of what is multiplied.
 moving = {
-    "MultiplicativeLR": st.fixed_dictionaries({"lr_lambda": st.sampled_from(["0.9", "1-1/(epoch+3)", "0.5 if epoch%4==0 else 1.1"])}),
+    "MultiplicativeLR": st.fixed_dictionaries(
+        {"lr_lambda": st.sampled_from(["0.9", "1-1/(epoch+3)", "0.5 if epoch%4==0 else 1.1"])}
+    ),
     "StepLR": st.fixed_dictionaries({"step_size": small}, optional={"gamma": st.sampled_from([0.1, 0.5, 1.3])}),
     "MultiStepLR": st.fixed_dictionaries({"milestones": st.lists(st.integers(0, 30), min_size=1, max_size=4), "gamma": factors}),
     "ConstantLR": st.fixed_dictionaries({"factor": factors}, optional={"total_iters": st.integers(1, 12)}),
@@ -96,13 +94,20 @@ chained = st.lists(st.one_of(named(moving), named(moving), singles), min_size=1,
     lambda children: {"name": "ChainedScheduler", "schedulers": children}
 )
 sequences = st.lists(
-    st.one_of(named(moving), named({key: setting[key] for key in ("LambdaLR", "CosineAnnealingWarmRestarts")})),
+    st.one_of(named(moving), singles),
     min_size=1,
     max_size=4,
 ).flatmap(
     lambda children: st.lists(st.integers(0, 40), min_size=len(children) - 1, max_size=len(children) - 1).map(
         lambda milestones: {"name": "SequentialLR", "schedulers": children, "milestones": sorted(milestones)}
     )
+)
+
+
+UNREADABLE = (
+    "two schedulers that cycle the momentum",
+    "behind a scheduler that writes initial_lr",
+    "begins at the bottom of the cosine and at eta_min",
 )
 
 
@@ -118,7 +123,11 @@ def check(description, metrics=()):
         with pytest.raises(InputError, match=r"."):
             etude.read(description).plan().at(0)
         return error
-    plan = etude.read(description).plan()
+    try:
+        plan = etude.read(description).plan()
+    except InputError as refused:
+        assert any(reason in str(refused) for reason in UNREADABLE), refused
+        return refused
     if metrics:
         plan = plan.fed((step + 1, plan.watched()[0], metric) for step, metric in enumerate(metrics))
     rows = plan.rows([plan.tick(step) for step in range(len(theirs["lr"]))])
@@ -130,32 +139,31 @@ def check(description, metrics=()):
     return None
 
 
-@settings(max_examples=400)
 @given(singles, optimizers, runs)
 def test_each_class(scheduler, optimizer, run):
     check({"scheduler": scheduler, "optimizer": optimizer, "run": run})
 
 
-@settings(max_examples=300)
 @given(chained, optimizers, runs)
 def test_chained(scheduler, optimizer, run):
     check({"scheduler": scheduler, "optimizer": optimizer, "run": run})
 
 
-@settings(max_examples=300)
 @given(sequences, optimizers, runs)
 def test_sequential(scheduler, optimizer, run):
     check({"scheduler": scheduler, "optimizer": optimizer, "run": run})
 
 
-@settings(max_examples=200)
-@given(named(moving | {key: setting[key] for key in ("LambdaLR", "CosineAnnealingWarmRestarts", "CyclicLR")}), st.integers(0, 45), runs)
+@given(
+    named(moving | {key: setting[key] for key in ("LambdaLR", "CosineAnnealingWarmRestarts", "CyclicLR")}),
+    st.integers(0, 45),
+    runs,
+)
 def test_last_epoch(scheduler, last, run):
     description = {"scheduler": {**scheduler, "last_epoch": last}, "optimizer": {"lr": 0.1, "momentum": 0.9}, "run": run}
     check({**description, "initial_lr": [0.1]})
 
 
-@settings(max_examples=200)
 @given(
     st.fixed_dictionaries(
         {"patience": st.integers(0, 4)},

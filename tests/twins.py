@@ -54,7 +54,9 @@ def trace(description: Mapping[str, Any], metrics: Sequence[float] = ()) -> dict
         lr, momentum = [], []
         for step in range(description["run"]["steps"]):
             lr.append([float(group["lr"]) for group in made.param_groups])
-            momentum.append([group["betas"][0] if "betas" in group else group.get("momentum", 0.0) for group in made.param_groups])
+            momentum.append(
+                [group["betas"][0] if "betas" in group else group.get("momentum", 0.0) for group in made.param_groups]
+            )
             made.step()
             if metrics:
                 driven.step(metrics[step])

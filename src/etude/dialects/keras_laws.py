@@ -59,8 +59,9 @@ class _Words:
     def __init__(self, *, graph: bool) -> None:
         self.graph = graph
 
-    def part(self, top: str, length: float) -> str:
-        return f"{top} * (1 / {_n(length)})" if self.graph else f"{top} / {_n(length)}"
+    def part(self, top: str, length: float | str) -> str:
+        bottom = length if isinstance(length, str) else _n(length)
+        return f"{top} * (1 / {bottom})" if self.graph else f"{top} / {bottom}"
 
 
 def _n(value: float) -> str:
@@ -162,12 +163,16 @@ def cosine_decay(a: Arguments, words: _Words) -> Law:
     down = (
         f"pi * ((min(step, {_n(length)} + {_n(warmup)}) - {_n(warmup)}) / {_n(length)})"  # inside a condition nothing is folded
     )
-    text = f"(1 - {_n(alpha)}) * (0.5 * (1 + cos({down}))) + {_n(alpha)}"
+    text = _above(alpha, f"0.5 * (1 + cos({down}))")
     fall = cosine(1, alpha, over=_steps(length))
     if warmup == 0:
         return Law(peak, fall, text)
     up = f"(1 - {_n(start)}) * (step / {_n(warmup)}) + {_n(start)}"
     return Law(peak, chain(linear(start, 1, over=_steps(warmup)), fall), f"{up} if step < {_n(warmup)} else {text}")
+
+
+def _above(alpha: float, text: str) -> str:
+    return f"(1 - {_n(alpha)}) * ({text}) + {_n(alpha)}" if alpha else text
 
 
 def _key(a: Arguments) -> str:
@@ -183,11 +188,12 @@ def cosine_decay_restarts(a: Arguments, words: _Words) -> Law:
     if grow == 1:
         count, done = f"floor({part})", f"({part} - floor({part}))"
     else:
-        # 1 - grow is a number that TensorFlow rounds from grow in single precision
-        count = f"floor(log(1 - {part} * (1 - {_n(grow)})) / log({_n(grow)}))"
-        done = f"(({part} - (1 - {_n(grow)} ** {count}) / (1 - {_n(grow)})) / {_n(grow)} ** {count})"
+        ratio = _n(grow)
+        logarithm, sum_of = words.part(f"log(1 - {part} * (1 - {ratio}))", f"log({ratio})"), f"(1 - {ratio})"
+        count = f"floor({logarithm})"
+        done = f"(({part} - {words.part(f'(1 - {ratio} ** {count})', sum_of)}) / {ratio} ** {count})"
     height = f"0.5 * {_n(shrink)} ** {count}" if shrink != 1 else "0.5"
-    text = f"(1 - {_n(alpha)}) * ({height} * (1 + cos(pi * {done}))) + {_n(alpha)}"
+    text = _above(alpha, f"{height} * (1 + cos(pi * {done}))")
     cycles = repeat(cosine(1, 0), _steps(length), grow=grow, shrink=shrink)
     pieces = between(alpha, 1, cycles) if alpha else cycles
     if grow == 1:
@@ -212,7 +218,7 @@ def linear_cosine_decay(a: Arguments, words: _Words) -> Law:
     waves = 2 * a.number("num_periods", 0.5)
     step = f"min(step, {_n(length)})"
     if words.graph:
-        line, angle = f"({_n(length)} - {step}) * (1 / {_n(length)})", f"((pi * {_n(waves)}) * (1 / {_n(length)})) * {step}"
+        line, angle = f"({_n(length)} - {step}) * (1 / {_n(length)})", f"(pi * ({_n(waves)} * (1 / {_n(length)}))) * {step}"
     else:
         line, angle = f"({_n(length)} - {step}) / {_n(length)}", f"pi * ({_n(waves)} * ({step} / {_n(length)}))"
     text = f"({_n(alpha)} + {line}) * (0.5 * (1 + cos({angle}))) + {_n(beta)}"

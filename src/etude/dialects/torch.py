@@ -25,7 +25,20 @@ from ..run import Run
 from ..schedule import Schedule
 from ..timing import per_epoch
 from .arguments import Arguments
-from .torch_laws import LAWS, Law, Peak, Place, chained, cyclic_begun, one_cycle_peak, one_cycle_steps, resumed, sequential
+from .torch_laws import (
+    CYCLING,
+    LAWS,
+    Law,
+    Peak,
+    Place,
+    chained,
+    cyclic_begun,
+    momenta,
+    one_cycle_peak,
+    one_cycle_steps,
+    resumed,
+    sequential,
+)
 from .torch_live import agree, describe
 
 NAMES = (*LAWS, "SequentialLR", "ChainedScheduler")
@@ -203,6 +216,8 @@ class _Reader:
         owned: list[tuple[Arguments, Place]] = []
         peak: Peak | None = None
         swa: float | None = None
+        written: tuple[float, float] | None = None
+        left = 0.0
         for a in found:
             a.take("verbose", None)
             if a.take("last_epoch", -1) != -1:
@@ -214,10 +229,14 @@ class _Reader:
                 swa = a.numbers("swa_lr", len(self.groups))[group]
             elif a.name == "CyclicLR" and initial is None:
                 initial = a.numbers("base_lr", len(self.groups))[group]
+            if a.name in CYCLING and a.flag("cycle_momentum", True):
+                alone = replace(self._place(group, base, lr), length=0)
+                written, momentum = momenta(a, alone), LAWS[a.name](a, alone).momentum
+                left = alone.value(momentum[0], 0, momentum[1]) if momentum else 0.0
             initial = lr if initial is None else initial
             owned.append((a, self._place(group, base, initial)))
         for _, place in owned:
-            place.peak, place.swa = peak, swa
+            place.peak, place.swa, place.momenta, place.left = peak, swa, written, left
         return owned
 
     # -- recipe -------------------------------------------------------------------------------------------------

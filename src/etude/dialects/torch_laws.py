@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ..arrays import Scalar
 from ..compose import between
-from ..errors import InputError
 from ..fields import Absolute
 from ..folding import fold
 from ..laws import decay, steps, values
@@ -55,6 +54,8 @@ class Place:
     tabulate: int | None = None  # how many values of a live function may be written as a table
     peak: Peak | None = None
     swa: float | None = None  # what the last SWALR on the optimizer wrote into the group
+    momenta: tuple[float, float] | None = None  # least and most, as the last scheduler that cycles the momentum wrote them
+    left: float = 0.0  # and the momentum that its constructor left
 
     def span(self, count: float) -> str:
         """Return a number of scheduler steps as a length."""
@@ -75,15 +76,16 @@ class Place:
     @property
     def frame(self) -> Frame:
         """A run long enough to ask for any value of a schedule."""
-        return Frame(Run(steps=2**53, steps_per_epoch=1).clock(), base=self.base)
+        return Frame(Run(steps=2**53, steps_per_epoch=1).clock(), span=2.0**53)
 
     def part(self, factor: Schedule, step: float) -> float:
         """Return a pure factor's value at a scheduler step."""
-        return float(factor.bind(self.frame.unit()).value(step, Scalar))
+        return self.value(factor, step, 1.0)
 
-    def value(self, schedule: Schedule, step: float) -> float:
-        """Return a schedule's value at a scheduler step, for the recipe's base."""
-        return float(schedule.bind(self.frame).value(step, Scalar))
+    def value(self, schedule: Schedule, step: float, base: float | None = None) -> float:
+        """Return a schedule's value at a scheduler step, for the recipe's base or another."""
+        frame = replace(self.frame, base=self.base if base is None else base)
+        return float(schedule.bind(frame).value(step, Scalar))
 
 
 class Law(NamedTuple):
@@ -213,15 +215,24 @@ def cyclic_lr(a: Arguments, place: Place) -> Law:
             inner = inner * factor(a, place, key="scale_fn", cycle=up + down if scale_mode == "cycle" else None)
         return between(lo, hi, inner)
 
-    least, most = _momenta(a, place, 0.8, 0.9)
-    momentum = (cycle(1, Absolute(least)), most) if a.flag("cycle_momentum", True) else None
+    least, most, base = _cycled(a, place, shared=False)
+    momentum = (cycle(most, least), base) if a.flag("cycle_momentum", True) else None
     return Law(cycle(Absolute(low), place.of(high)), sets=True, momentum=momentum)
 
 
-def _momenta(a: Arguments, place: Place, least: float, most: float) -> tuple[float, float]:
+def momenta(a: Arguments, place: Place) -> tuple[float, float]:
     """Return the group's base_momentum and max_momentum."""
-    low, high = a.numbers("base_momentum", place.groups, least), a.numbers("max_momentum", place.groups, most)
-    return low[place.group], high[place.group]
+    low, high = (a.numbers(f"{end}_momentum", place.groups, CYCLING[a.name][end])[place.group] for end in ("base", "max"))
+    return low, high
+
+
+def _cycled(a: Arguments, place: Place, *, shared: bool) -> tuple[Any, Any, float]:
+    """Return the momentum's least and most as levels, and the base value that 1 stands for: where the constructors left it."""
+    low, high = momenta(a, place)
+    if shared and place.momenta:  # it is read from the group, where another may have written since
+        low, high = place.momenta
+    base = place.left if place.momenta else high
+    return Absolute(low), 1.0 if high == base else Absolute(high), base
 
 
 def one_cycle_lr(a: Arguments, place: Place) -> Law:
@@ -235,16 +246,21 @@ def one_cycle_lr(a: Arguments, place: Place) -> Law:
         raise a.refuse(f"total_steps is {total}, and the run has {place.length:g}: torch raises at step {total + 1}")
     top, start, end = map(place.of, peak)
     first, second, last = float(part * total) - 1, float(2 * part * total) - 2, total - 1.0
+    if part == 1 and (place.length is None or place.length >= total):
+        raise a.refuse(f"pct_start 1 leaves nothing to come down in: torch divides by 0 at step {total}")
     if first == 0:
         raise a.refuse(f"pct_start {part} of {total} steps is one step, over which torch divides 0 by 0")
     three = a.flag("three_phase", False)
     ends = [first, second, last] if three else [first, last]
     lr = [start, top, start, end] if three else [start, top, end]
-    least, most = _momenta(a, place, 0.85, 0.95)
-    levels = [1.0, Absolute(least), 1.0, 1.0] if three else [1.0, Absolute(least), 1.0]
-    momentum = (_phases(place, shape, ends, levels), most) if a.flag("cycle_momentum", True) else None
+    least, most, base = _cycled(a, place, shared=True)
+    levels = [most, least, most, most] if three else [most, least, most]
+    momentum = (_phases(place, shape, ends, levels), base) if a.flag("cycle_momentum", True) else None
     return Law(_phases(place, shape, ends, lr), sets=True, momentum=momentum)
 
+
+CYCLING = {"CyclicLR": {"base": 0.8, "max": 0.9}, "OneCycleLR": {"base": 0.85, "max": 0.95}}
+"""Schedulers that cycle the momentum unless they are told not to, between these."""
 
 _ANNEALING: dict[str, Any] = {"cos": cosine, "linear": linear}
 
@@ -424,40 +440,47 @@ def _cosine_resumed(law: Law, a: Arguments, place: Place, begun: int) -> Schedul
 def sequential(children: list[tuple[Arguments, Place]], milestones: list[float], read: Callable[[Arguments, Place], Law]) -> Law:
     """Return schedulers one after the other, each begun anew from its base value at its milestone."""
     edges = [0.0, *(max(one, 0.0) for one in milestones), math.inf]
-    phases: list[Schedule] = []
-    momenta: list[tuple[Schedule, float] | None] = []
+    laws: list[Law] = []
     lengths: list[float] = []
+    place = children[0][1]
     for (a, place), begin, end in zip(children, edges, edges[1:], strict=False):
-        if begin == end:
+        if begin == end:  # it never acts, but it was constructed
+            place.length = 0
+            read(a, place)
+            a.done()
             continue
         place.switched = begin > 0
-        if phases:
-            place.before = place.value(phases[-1], lengths[-1] - 1)
-        law = read(a, place)
+        if end < math.inf:
+            place.length = end - begin - 1  # of its steps, the next one's first takes the place of its last
+        elif place.length is not None:
+            place.length -= begin
+        if laws:
+            place.before = place.value(laws[-1].curve, lengths[-1] - 1)
+        laws.append(read(a, place))
         a.done()
-        phases.append(law.curve)
-        momenta.append(law.momentum)
         lengths.append(end - begin)
-    place = children[0][1]
 
     def joined(parts: list[Schedule]) -> Schedule:
-        return chain(*(phase(part, place.span(length)) for part, length in zip(parts[:-1], lengths, strict=False)), parts[-1])
+        spans = [place.span(length) for length in lengths[:-1]]
+        timed = (
+            part if getattr(part, "over", None) == over else phase(part, over) for part, over in zip(parts, spans, strict=False)
+        )
+        return chain(*timed, parts[-1])
 
-    return Law(joined(phases), sets=True, momentum=_joined_momentum(momenta, joined))
+    return Law(joined([law.curve for law in laws]), sets=True, momentum=_joined_momentum(laws, lengths, place, joined))
 
 
 def _joined_momentum(
-    momenta: list[tuple[Schedule, float] | None], joined: Callable[[list[Schedule]], Schedule]
+    laws: list[Law], lengths: list[float], place: Place, joined: Callable[[list[Schedule]], Schedule]
 ) -> tuple[Schedule, float] | None:
-    """A momentum that a phase cycles stays where the others find it: at its maximum before, at its last value after."""
-    given = [one for one in momenta if one]
-    if not given:
+    """A momentum that some phases cycle stands where their constructors left it before them, and where they leave it after."""
+    if place.momenta is None:
         return None
-    if len(given) > 1:
-        raise InputError(
-            "SequentialLR: two schedulers that cycle the momentum can't be read; give one of them cycle_momentum=False"
-        )
-    index = next(index for index, one in enumerate(momenta) if one)
-    if index + 1 < len(momenta):
-        raise InputError("SequentialLR: a scheduler that cycles the momentum must be the last, or have cycle_momentum=False")
-    return joined([*(constant(1) for _ in momenta[:-1]), given[0][0]]), given[0][1]
+    base = place.left
+    parts: list[Schedule] = []
+    held: Schedule = constant(1)
+    for law, length in zip(laws, lengths, strict=True):
+        parts.append(law.momentum[0] if law.momentum else held)
+        if law.momentum and length < math.inf:
+            held = constant(place.value(law.momentum[0], length - 1, base) / base)
+    return joined(parts), base
