@@ -206,6 +206,8 @@ class Torch(Arrays):
         return self._lift("maximum", a, b)
 
     def where(self, condition: Value, a: Value, b: Value) -> Value:
+        if not isinstance(a, self.module.Tensor):  # of two plain numbers it would make single precision
+            a = self.module.tensor(a, dtype=self.module.float64, device=condition.device)
         return self.module.where(condition, a, b)
 
     def rint(self, value: Value) -> Value:

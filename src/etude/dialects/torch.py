@@ -25,38 +25,13 @@ from ..run import Run
 from ..schedule import Schedule
 from ..timing import per_epoch
 from .arguments import Arguments
-from .torch_laws import (
-    CYCLING,
-    LAWS,
-    Law,
-    Peak,
-    Place,
-    chained,
-    cyclic_begun,
-    momenta,
-    one_cycle_peak,
-    one_cycle_steps,
-    resumed,
-    sequential,
-)
+from .torch_chains import chained, cyclic_begun, resumed, sequential
+from .torch_description import DEFAULTS, NAMES, arguments, children_of, flat, mapping, updates_per_epoch
+from .torch_laws import CYCLING, LAWS, Law, Peak, Place, momenta, one_cycle_peak, one_cycle_steps
 from .torch_live import agree, describe
 
-NAMES = (*LAWS, "SequentialLR", "ChainedScheduler")
 __all__ = ["NAMES", "agree", "describe", "read", "takes", "whole"]
 _KEYS = ("scheduler", "optimizer", "interval", "run", "initial_lr", "step_argument", "name")
-
-# What torch gives an optimizer that is told nothing else. Those that have neither momentum nor betas can't cycle them.
-_DEFAULTS: dict[str, dict[str, Any]] = {
-    "SGD": {"lr": 1e-3, "momentum": 0.0, "weight_decay": 0.0},
-    "RMSprop": {"lr": 1e-2, "momentum": 0.0, "weight_decay": 0.0},
-    "Adam": {"lr": 1e-3, "betas": (0.9, 0.999), "weight_decay": 0.0},
-    "AdamW": {"lr": 1e-3, "betas": (0.9, 0.999), "weight_decay": 1e-2},
-    "NAdam": {"lr": 2e-3, "betas": (0.9, 0.999), "weight_decay": 0.0},
-    "RAdam": {"lr": 1e-3, "betas": (0.9, 0.999), "weight_decay": 0.0},
-    "Adamax": {"lr": 2e-3, "betas": (0.9, 0.999), "weight_decay": 0.0},
-    "Adagrad": {"lr": 1e-2, "weight_decay": 0.0},
-    "Adadelta": {"lr": 1.0, "weight_decay": 0.0},
-}
 
 
 def takes(source: Mapping[str, Any]) -> bool:
@@ -96,14 +71,14 @@ class _Reader:
     """One description on its way to a recipe."""
 
     def __init__(self, source: Mapping[str, Any], tabulate: int | None) -> None:
-        self.scheduler, self.tabulate = _mapping(source["scheduler"], "scheduler"), tabulate
-        self.run = Run(**_mapping(source.get("run", {}), "run"))
+        self.scheduler, self.tabulate = mapping(source["scheduler"], "scheduler"), tabulate
+        self.run = Run(**mapping(source.get("run", {}), "run"))
         self.interval = source.get("interval", "step")
         if self.interval not in ("step", "epoch"):
             raise InputError(f"interval must be 'step' or 'epoch', got {self.interval!r}")
-        self.per_step = _argument(source.get("step_argument"))
+        self.per_step = updates_per_epoch(source.get("step_argument"))
         self.name = str(source.get("name", self.scheduler.get("name")))
-        self._optimizer(_mapping(source.get("optimizer", {}), "optimizer"))
+        self._optimizer(mapping(source.get("optimizer", {}), "optimizer"))
         initial = source.get("initial_lr", [group.get("initial_lr") for group in self.groups])
         self.initial = initial if isinstance(initial, list | tuple) else [initial] * len(self.groups)
         self.notes: list[str] = []
@@ -115,10 +90,10 @@ class _Reader:
         groups = given.pop("groups", None) or [{}]
         if not isinstance(groups, list | tuple):
             raise InputError(f"optimizer: groups must be a list of mappings, got {groups!r}")
-        self.settings = {**_DEFAULTS.get(self.kind, {}), **given}
+        self.settings = {**DEFAULTS.get(self.kind, {}), **given}
         if "lr" not in self.settings:
             raise InputError(f"optimizer: lr is missing, and torch has no {self.kind} whose default is known here")
-        self.groups = [{**self.settings, **_mapping(group, "optimizer: groups")} for group in groups]
+        self.groups = [{**self.settings, **mapping(group, "optimizer: groups")} for group in groups]
         numbered = [str(group.get("name", f"group{index}")) for index, group in enumerate(self.groups)]
         self.names = numbered if len(groups) > 1 or "name" in groups[0] else ["all"]
         if len(set(self.names)) < len(self.names):
@@ -149,7 +124,7 @@ class _Reader:
             return self._sequential(given, group, base)
         if name == "ChainedScheduler":
             return self._chained(given, group, base)
-        a, place = _arguments(given), self._place(group, base, lr)
+        a, place = arguments(given), self._place(group, base, lr)
         last = a.take("last_epoch", -1)
         a.take("verbose", None)
         law = LAWS[str(name)](a, place)
@@ -166,8 +141,8 @@ class _Reader:
         return law
 
     def _chained(self, given: Mapping[str, Any], group: int, base: float) -> Law:
-        a = _arguments(given)
-        children = [inner for child in _children(a) for inner in _flat(child)]
+        a = arguments(given)
+        children = [inner for child in children_of(a) for inner in flat(child)]
         a.done()
         laws = []
         for index, (child, place) in enumerate(self._built(children, group, base)):
@@ -179,8 +154,8 @@ class _Reader:
         return chained(laws)
 
     def _sequential(self, given: Mapping[str, Any], group: int, base: float) -> Law:
-        a = _arguments(given)
-        children, milestones = _children(a), a.take("milestones")
+        a = arguments(given)
+        children, milestones = children_of(a), a.take("milestones")
         if a.take("last_epoch", -1) != -1:
             raise a.refuse("last_epoch can't be read: torch takes it as the step before, and begins its children anew")
         a.done()
@@ -210,7 +185,7 @@ class _Reader:
 
     def _built(self, children: list[Mapping[str, Any]], group: int, base: float) -> list[tuple[Arguments, Place]]:
         """Return the children as their constructors leave them: each takes the group's initial_lr as it finds it."""
-        found = [_arguments(child) for child in children]
+        found = [arguments(child) for child in children]
         lr = float(self.groups[group]["lr"])
         initial: float | None = None
         owned: list[tuple[Arguments, Place]] = []
@@ -245,7 +220,7 @@ class _Reader:
         name = str(self.scheduler.get("name"))
         if name not in NAMES:
             raise InputError(f"torch has no scheduler {name!r}{did_you_mean(name, NAMES)}")
-        a = _arguments(self.scheduler)
+        a = arguments(self.scheduler)
         if self.per_step and name != "CosineAnnealingWarmRestarts":
             raise InputError(f"step_argument: only CosineAnnealingWarmRestarts counts in parts of an epoch, not {name}")
         self._take_length(a)
@@ -342,50 +317,3 @@ class _Reader:
             eps=self.settings.get("eps"),
             options=extra,
         )
-
-
-def _mapping(value: Any, what: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise InputError(f"{what} must be a mapping of keys to values, got {value!r}")
-    return value
-
-
-def _arguments(given: Mapping[str, Any]) -> Arguments:
-    name = str(given.get("name"))
-    if name not in NAMES:
-        raise InputError(f"torch has no scheduler {name!r}{did_you_mean(name, NAMES)}")
-    return Arguments(name, {key: value for key, value in given.items() if key != "name"})
-
-
-def _children(a: Arguments) -> list[Mapping[str, Any]]:
-    children = a.take("schedulers")
-    if not isinstance(children, list | tuple) or not children:
-        raise a.refuse(f"schedulers must be a list of at least one, got {children!r}")
-    for child in children:
-        if _mapping(child, f"{a.name}: schedulers").get("name") == "ReduceLROnPlateau":
-            raise a.refuse(
-                "torch can't hold a ReduceLROnPlateau in it, which needs a metric at each step; write plateau(...) * the rest"
-            )
-    return [dict(child) for child in children]
-
-
-def _flat(child: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the schedulers of nested ChainedSchedulers, which act in the same order as if they were not nested."""
-    if child.get("name") == "SequentialLR":
-        raise InputError("ChainedScheduler: a SequentialLR in it sets and moves by turns, which can't be read")
-    if child.get("name") != "ChainedScheduler":
-        return [child]
-    a = _arguments(child)
-    inner = [one for grandchild in _children(a) for one in _flat(grandchild)]
-    a.done()
-    return inner
-
-
-def _argument(text: str | None) -> int | None:
-    """Return the n of a loop that calls scheduler.step((t + 1) / n) after update t: epochs in parts of n updates."""
-    if text is None:
-        return None
-    compact = str(text).replace(" ", "")
-    if not compact.startswith("(t+1)/") or not compact[6:].isdigit() or int(compact[6:]) < 1:
-        raise InputError(f"step_argument must be '(t+1)/N' with N updates to an epoch, got {text!r}")
-    return int(compact[6:])

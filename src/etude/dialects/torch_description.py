@@ -1,0 +1,72 @@
+"""How a description of torch's schedulers and optimizer is taken apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import InputError, did_you_mean
+from .arguments import Arguments
+from .torch_laws import LAWS
+
+NAMES = (*LAWS, "SequentialLR", "ChainedScheduler")
+
+# What torch gives an optimizer that is told nothing else. Those that have neither momentum nor betas can't cycle them.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "SGD": {"lr": 1e-3, "momentum": 0.0, "weight_decay": 0.0},
+    "RMSprop": {"lr": 1e-2, "momentum": 0.0, "weight_decay": 0.0},
+    "Adam": {"lr": 1e-3, "betas": (0.9, 0.999), "weight_decay": 0.0},
+    "AdamW": {"lr": 1e-3, "betas": (0.9, 0.999), "weight_decay": 1e-2},
+    "NAdam": {"lr": 2e-3, "betas": (0.9, 0.999), "weight_decay": 0.0},
+    "RAdam": {"lr": 1e-3, "betas": (0.9, 0.999), "weight_decay": 0.0},
+    "Adamax": {"lr": 2e-3, "betas": (0.9, 0.999), "weight_decay": 0.0},
+    "Adagrad": {"lr": 1e-2, "weight_decay": 0.0},
+    "Adadelta": {"lr": 1.0, "weight_decay": 0.0},
+}
+
+
+def mapping(value: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InputError(f"{what} must be a mapping of keys to values, got {value!r}")
+    return value
+
+
+def arguments(given: Mapping[str, Any]) -> Arguments:
+    name = str(given.get("name"))
+    if name not in NAMES:
+        raise InputError(f"torch has no scheduler {name!r}{did_you_mean(name, NAMES)}")
+    return Arguments(name, {key: value for key, value in given.items() if key != "name"})
+
+
+def children_of(a: Arguments) -> list[Mapping[str, Any]]:
+    children = a.take("schedulers")
+    if not isinstance(children, list | tuple) or not children:
+        raise a.refuse(f"schedulers must be a list of at least one, got {children!r}")
+    for child in children:
+        if mapping(child, f"{a.name}: schedulers").get("name") == "ReduceLROnPlateau":
+            raise a.refuse(
+                "torch can't hold a ReduceLROnPlateau in it, which needs a metric at each step; write plateau(...) * the rest"
+            )
+    return [dict(child) for child in children]
+
+
+def flat(child: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the schedulers of nested ChainedSchedulers, which act in the same order as if they were not nested."""
+    if child.get("name") == "SequentialLR":
+        raise InputError("ChainedScheduler: a SequentialLR in it sets and moves by turns, which can't be read")
+    if child.get("name") != "ChainedScheduler":
+        return [child]
+    a = arguments(child)
+    inner = [one for grandchild in children_of(a) for one in flat(grandchild)]
+    a.done()
+    return inner
+
+
+def updates_per_epoch(text: str | None) -> int | None:
+    """Return the n of a loop that calls scheduler.step((t + 1) / n) after update t: epochs in parts of n updates."""
+    if text is None:
+        return None
+    compact = str(text).replace(" ", "")
+    if not compact.startswith("(t+1)/") or not compact[6:].isdigit() or int(compact[6:]) < 1:
+        raise InputError(f"step_argument must be '(t+1)/N' with N updates to an epoch, got {text!r}")
+    return int(compact[6:])
