@@ -107,7 +107,9 @@ sequences = st.lists(
 UNREADABLE = (
     "two schedulers that cycle the momentum",
     "behind a scheduler that writes initial_lr",
-    "begins at the bottom of the cosine and at eta_min",
+    "two SWALR on one optimizer",
+    "steps of it run past its end",
+    "begins at the cosine's bottom and at eta_min",
 )
 
 

@@ -25,7 +25,7 @@ from ..run import Run
 from ..schedule import Schedule
 from ..timing import per_epoch
 from .arguments import Arguments
-from .torch_chains import chained, cyclic_begun, resumed, sequential
+from .torch_chains import chained, cosine_from, cyclic_begun, resumed, sequential
 from .torch_description import DEFAULTS, NAMES, arguments, children_of, flat, mapping, updates_per_epoch
 from .torch_laws import CYCLING, LAWS, Law, Peak, Place, momenta, one_cycle_peak, one_cycle_steps
 from .torch_live import agree, describe
@@ -144,6 +144,8 @@ class _Reader:
         a = arguments(given)
         children = [inner for child in children_of(a) for inner in flat(child)]
         a.done()
+        if [child.get("name") for child in children].count("SWALR") > 1:
+            raise InputError("ChainedScheduler: two SWALR on one optimizer share its swa_lr, which can't be read")
         laws = []
         for index, (child, place) in enumerate(self._built(children, group, base)):
             law = LAWS[child.name](child, place)
@@ -172,16 +174,18 @@ class _Reader:
                     "not the first; write one flat SequentialLR"
                 )
         owned = self._built(children, group, base)
-        first = owned[bisect_right(milestones, 0)]
-        if first[0].name != "LambdaLR":  # it goes on from the initial_lr that all the constructors have left
-            first[1].own = self._left(owned, group)
-        return sequential(owned, list(milestones), lambda a, place: LAWS[a.name](a, place))
+        first, place = owned[bisect_right(milestones, 0)]
+        left = place.peak.start if place.peak else owned[0][1].own  # the initial_lr that all the constructors have left
+        if first.name not in ("LambdaLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts"):  # it goes on from there
+            place.own = left
 
-    def _left(self, owned: list[tuple[Arguments, Place]], group: int) -> float:
-        """Return the initial_lr that the constructors have left in a group."""
-        if (peak := owned[-1][1].peak) is not None:
-            return peak.start
-        return owned[0][1].own
+        def law(a: Arguments, place: Place) -> Law:
+            found = LAWS[a.name](a, place)
+            if a is first and a.name == "CosineAnnealingLR" and left != place.own:
+                return found._replace(curve=cosine_from(found, a, place, 0, left))
+            return found
+
+        return sequential(owned, list(milestones), law)
 
     def _built(self, children: list[Mapping[str, Any]], group: int, base: float) -> list[tuple[Arguments, Place]]:
         """Return the children as their constructors leave them: each takes the group's initial_lr as it finds it."""

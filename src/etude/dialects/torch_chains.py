@@ -71,7 +71,7 @@ def _resumed(law: Law, a: Arguments, place: Place, begun: int) -> Schedule:
     if law.sets:
         return _skipped(law.curve, place, begun)
     if a.name == "CosineAnnealingLR":
-        return _cosine_resumed(law, a, place, begun)
+        return cosine_from(law, a, place, begun, place.base)
     if a.name == "SWALR":
         return law.curve  # it counts its own steps, from 0
     assert law.factor is not None
@@ -89,25 +89,29 @@ def _restarts_resumed(cycles: repeat, a: Arguments, place: Place, begun: int) ->
     return _skipped(cycles, place, begun)
 
 
-def _cosine_resumed(law: Law, a: Arguments, place: Place, begun: int) -> Schedule:
-    half, floor, start, initial = a.number("T_max"), law.floor, place.base, place.own
+def cosine_from(law: Law, a: Arguments, place: Place, begun: int, start: float) -> Schedule:
+    """Return a CosineAnnealingLR that begins at a step of its own with a value other than its own.
+
+    It goes down from `start` in proportion; after its lowest point it goes by the base value that it was built with.
+    """
+    half, floor, initial = a.number("T_max"), law.floor, place.own
     level = Absolute(floor) if floor else 0.0
     assert law.factor is not None
-    ahead = (half - begun) % (2 * half)  # steps to the next turning point, from which torch goes by initial_lr again
+    ahead = (half - begun) % (2 * half)  # steps to the next turning point
     phases: list[Schedule] = []
-    if ahead == 0:  # at the bottom it keeps what it finds, then adds the first step of initial_lr's way up
+    if ahead == 0:  # at the bottom it keeps what it finds, then adds the first step of its own way up
         first = place.part(law.factor, begun + 1)
         if start == floor:
             raise a.refuse(
                 f"last_epoch {begun - 1} begins at the bottom of the cosine and at eta_min, from where nothing leads up"
             )
         scale = (1 + (initial - floor) / (start - floor) * first) / first
-        phases, begun, ahead = [constant(1, over=place.span(1))], begun + 1, 2 * half - 1
+        phases, begun, ahead = [constant(place.of(start), over=place.span(1))], begun + 1, 2 * half - 1
     else:
         scale = 1 / place.part(law.factor, begun)
-    way = skip(law.factor, place.span(begun))
-    moved = between(level, 1, way if scale == 1 else scale * way)
-    back = skip(wave(initial / start if start else Absolute(initial), level, half=place.span(half)), place.span(half))
+    way = _skipped(law.factor, place, begun)
+    moved = between(level, place.of(start), way if scale == 1 else scale * way)
+    back = skip(wave(place.of(initial), level, half=place.span(half)), place.span(half))
     return chain(*phases, phase(moved, place.span(ahead)), back)
 
 
@@ -124,10 +128,11 @@ def sequential(children: list[tuple[Arguments, Place]], milestones: list[float],
             a.done()
             continue
         place.switched = begin > 0
-        if end < math.inf:
-            place.length = end - begin - 1  # of its steps, the next one's first takes the place of its last
-        elif place.length is not None:
-            place.length -= begin
+        left = math.inf if place.length is None else place.length - begin
+        place.followed = end < math.inf
+        # the first step of the next one takes the place of this one's last
+        longest = min(left, end - begin - 1)
+        place.length = None if longest == math.inf else longest
         if laws:
             place.before = place.value(laws[-1].curve, lengths[-1] - 1)
         laws.append(read(a, place))

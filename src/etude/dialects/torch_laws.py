@@ -48,6 +48,7 @@ class Place:
     own: float  # the base value that this scheduler starts from
     unit: str = "step"  # what a scheduler step is
     length: float | None = None  # scheduler steps in the run, where they are known
+    followed: bool = False  # another takes its place, so that the value at its last step is seen
     switched: bool = False  # reached at a SequentialLR's milestone, by its closed form
     before: float = 0.0  # the value that was left there
     tabulate: int | None = None  # how many values of a live function may be written as a table
@@ -254,8 +255,11 @@ def one_cycle_lr(a: Arguments, place: Place) -> Law:
     lr = [start, top, start, end] if three else [start, top, end]
     least, most, base = _cycled(a, place, shared=True)
     levels = [most, least, most, most] if three else [most, least, most]
-    momentum = (_phases(place, shape, ends, levels), base) if a.flag("cycle_momentum", True) else None
-    return Law(_phases(place, shape, ends, lr), sets=True, momentum=momentum)
+    over = place.followed and place.length == total  # it is read at step `total`, where torch goes on past the end
+    if over and shape is linear:
+        raise a.refuse(f"{total + 1} steps of it run past its end, where torch's line goes below; give its phase {total} at most")
+    momentum = (_phases(place, shape, ends, levels, over), base) if a.flag("cycle_momentum", True) else None
+    return Law(_phases(place, shape, ends, lr, over), sets=True, momentum=momentum)
 
 
 CYCLING = {"CyclicLR": {"base": 0.8, "max": 0.9}, "OneCycleLR": {"base": 0.85, "max": 0.95}}
@@ -279,16 +283,17 @@ def one_cycle_peak(a: Arguments, group: int, groups: int) -> Peak:
     return Peak(top, start, start / a.number("final_div_factor", 1e4))
 
 
-def _phases(place: Place, shape: Any, ends: list[float], levels: list[Any]) -> Schedule:
+def _phases(place: Place, shape: Any, ends: list[float], levels: list[Any], over: bool) -> Schedule:
     """Return shapes one after the other; the first that ends above step 0 may have begun before it, where no step is."""
     phases: list[Schedule] = []
     begin = 0.0
     for index, (end, low, high) in enumerate(zip(ends, levels, levels[1:], strict=False)):
         if end > begin and end > 0:
-            moved = shape(low, high, over=place.span(end - min(begin, 0.0) if begin < 0 else end - begin))
+            span = place.span(end - begin)
+            moved = wave(low, high, half=span) if over and index == len(ends) - 1 else shape(low, high, over=span)
             phases.append(moved if begin >= 0 else skip(moved, place.span(-begin)))
         elif index == len(ends) - 1 and not phases:  # a run of one step: it holds the last level
-            phases.append(constant(high))
+            phases.append(skip(wave(low, high, half=place.span(end - begin)), place.span(-begin)) if over else constant(high))
         begin = end
     return chain(*phases)
 
