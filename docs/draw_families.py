@@ -21,11 +21,12 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # the golden rows are the tests', and names.py is beside this file
 
+from docs.names import FAMILIES, NAMES, Name  # noqa: E402
+from tests.golden.families import ROWS, RUN  # noqa: E402
+
 import etude  # noqa: E402
 import etude.text  # noqa: E402
-from docs.names import FAMILIES, Name, rows  # noqa: E402
 from etude.fields import text_of  # noqa: E402
-from tests.golden.families import ROWS, RUN  # noqa: E402
 
 PAGE, PICTURES = HERE / "families.md", HERE / "families"
 ORDER = ("schedule", "shapes", "laws", "phases", "compose", "timing")  # then the other modules, as the registry has them
@@ -216,7 +217,7 @@ def draw(one: Family, path: Path) -> None:
         for index, ((_, values), label) in enumerate(zip(lines, labels, strict=True)):
             steps = corners(values)
             shown = [values[step] for step in steps]
-            panel.plot(steps, shown, label=label, linewidth=1.7, zorder=3, **look.look(index))
+            panel.plot(steps, shown, label=label, linewidth=2.4 - 0.5 * index, zorder=3 + index, **look.look(index))
         look.style(panel, "factor of the base value")
         panel.set_xlabel("step (optimizer updates)")
         panel.set_ylim(bottom=min(0.0, *panel.get_ylim()) if min(min(values) for _, values in lines) >= 0 else None)
@@ -286,35 +287,33 @@ def page() -> str:
     for group in groups():
         where = anchors.of(group.title)
         links = [f"[{one.name}](#{anchors.of(one.name)})" for one in group.families]
-        contents.append(f"- [{group.title}](#{where}): {' · '.join(links)}")
+        contents += wrapped(f"- [{group.title}](#{where}): {' · '.join(links)}", indent="  ")
         body += [f"## {group.title}", "", *intro(group), ""]
         for one in group.families:
             body += [*section(one), ""]
     heading = "Same name, different curve"
     where, named = anchors.of(heading), [f"[{title}](#{anchors.of(title)})" for title in FAMILIES.values()]
-    contents.append(f"- [{heading}](#{where}): {' · '.join(named)}")
-    return "\n".join([*HEAD, *contents, "", *body, f"## {heading}", "", *names(), ""])
+    contents += wrapped(f"- [{heading}](#{where}): {' · '.join(named)}", indent="  ")
+    head = ["# Schedule families", "", *wrapped(HEAD), ""]
+    return "\n".join([*head, *contents, "", *body, f"## {heading}", "", *names()])
 
 
-HEAD = [
-    "# Schedule families",
-    "",
-    "Every constructor that the text form, recipe files and the command line know, and then what",
-    "[other frameworks call their curves](#same-name-different-curve). Made by `python docs/draw_families.py` from the docstrings;",
-    f"the pictures show a run of {STEPS} steps, {RUN.steps_per_epoch} to an epoch.",
-    "",
-]
+HEAD = f"""
+Every constructor that the text form, recipe files and the command line know, and then what
+[other frameworks call their curves](#same-name-different-curve). Made by `python docs/draw_families.py` from the docstrings; the
+pictures show a run of {STEPS} steps, {RUN.steps_per_epoch:g} to an epoch.
+"""
 
 
 def intro(group: Group) -> list[str]:
     home = group.module.removeprefix("etude.").replace(".", "/") + ".py"
     link = f"[{home}](../src/etude/{home})" if group.module.startswith("etude.") else f"`{group.module}`"
-    return [f"{prose(group.intro)} ({link})" if group.intro else f"({link})"]
+    return wrapped(f"{prose(group.intro)} ({link})" if group.intro else f"({link})")
 
 
 def section(one: Family) -> list[str]:
     drawn = "; ".join(text for text, _ in curves(one)).replace("[", "").replace("]", "").replace('"', "'")
-    lines = [f"### {one.name}", "", prose(one.meaning), "", f"![{drawn}](families/{one.name}.svg)", ""]
+    lines = [f"### {one.name}", "", *wrapped(prose(one.meaning)), "", f"![{drawn}](families/{one.name}.svg)", ""]
     if one.formula:
         lines += ["```text", *one.formula.splitlines(), "```", ""]
     lines += ["```text", one.signature, "", *written(one.examples), "```", ""]
@@ -323,11 +322,11 @@ def section(one: Family) -> list[str]:
         lines += [f"| {', '.join(f'`{word}`' for word in name.split(', '))} | {cell(text)} |" for name, text in one.arguments]
         lines += [""]
     if one.returns:
-        lines += [f"**Returns** {prose(one.returns[0].lower() + one.returns[1:])}", ""]
+        lines += [*wrapped(f"**Returns** {prose(one.returns[0].lower() + one.returns[1:])}"), ""]
     for note in one.notes:
-        lines += [prose(note), ""]
+        lines += [*wrapped(prose(note)), ""]
     if one.source:
-        lines += [f"**Source** {prose(one.source)}", ""]
+        lines += [*wrapped(f"**Source** {prose(one.source)}"), ""]
     return lines[:-1]
 
 
@@ -345,37 +344,45 @@ def prose(text: str) -> str:
     return "`".join(part if index % 2 else re.sub(r"(?<!\])([*<])", r"\\\1", part) for index, part in enumerate(parts))
 
 
+def wrapped(text: str, indent: str = "") -> list[str]:
+    """Return paragraphs in lines of a bearable length; none begins like a list or a heading."""
+    lines: list[str] = []
+    for part in paragraphs(text.splitlines()):
+        short = textwrap.wrap(part, 128, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        lines += ["", short[0], *(re.sub(r"^(\s*)([-+#>])", r"\1\\\2", line) for line in short[1:])]
+    return lines[1:]
+
+
 def cell(text: str) -> str:
     return prose(text).replace("|", "\\|")
 
 
-NAMES = [
-    "The same word means another curve in the next framework: its warmup begins elsewhere, takes its length from the curve or does",
-    "not, the end is met a step early or never, and what follows it differs. Each row names a framework's scheduler with settings",
-    f"for a run of {STEPS} steps ({RUN.steps_per_epoch} to an epoch, learning rate 0.1) and the text form that gives the same values.",
-    "",
-    "✓ checked at every step by the tests, against etude's reader of that framework or against its formula. Without a tick it is",
-    "the nearest curve, or one that depends on more than the step. t is the step, W the warmup, T the run.",
-    "",
-]
+ABOUT_NAMES = f"""
+The same word means another curve in the next framework: its warmup begins elsewhere, takes its length from the curve or does not,
+the end is met a step early or never, and what follows it differs. Each row names a framework's scheduler, with settings for a run
+of {STEPS} steps of {RUN.steps_per_epoch:g} to an epoch and a learning rate of 0.1, and the text form that gives the same values.
+
+✓ means checked at every step by the tests: against etude's reader of that framework, or against the framework's own formula.
+Without it, the text form is the nearest, or the curve depends on more than the step. t is the step, W the warmup, T the run.
+"""
 
 
 def names() -> Iterator[str]:
-    yield from NAMES
-    table = rows()
+    yield from wrapped(ABOUT_NAMES)
+    yield ""
     for key, title in FAMILIES.items():
         yield f"### {title}"
         yield ""
         yield "| | there | here | mind |"
         yield "|---|---|---|---|"
-        yield from (name_row(row) for row in table if row.family == key)
+        yield from (name_row(row) for row in NAMES if row.family == key)
         yield ""
 
 
 def name_row(row: Name) -> str:
     here = f"`{row.here}`" if row.here else "none"
     there = row.there.replace("|", "\\|")
-    return f"| {'✓' if row.proven else ''} | {row.framework}<br>`{there}` | {here} | {cell(row.mind)} |"
+    return f"| {'✓' if row.proof else ''} | {row.framework}<br>`{there}` | {here} | {cell(row.mind)} |"
 
 
 def main() -> None:

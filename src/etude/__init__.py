@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .laws import *
     from .phases import *
     from .plan import Plan
-    from .plateau import *
+    from .plateaus import *
     from .policies import *
     from .recipe import Optimizer, Recipe, Training
     from .run import Run, Stage

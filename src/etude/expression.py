@@ -154,7 +154,7 @@ class _Compiler:
             case ast.Compare() | ast.BoolOp() | ast.IfExp() | ast.UnaryOp(op=ast.Not()):
                 return self._logic(node, inner)
             case ast.Call(func=ast.Name(id=name) | ast.Attribute(value=ast.Name(), attr=name), keywords=[]):
-                return self._call(node, name, [inner(argument) for argument in node.args])
+                return self._call(node, name, inner)
         raise InputError(
             f"{ast.unparse(node)!r} can't be used in {_short(self.text)}: only numbers, names, + - * / // ** %, comparisons, "
             "a if b else c and functions"
@@ -195,17 +195,18 @@ class _Compiler:
                 return lambda values, xp: _choice(condition(values, xp), a, b, values, xp)
         raise InputError(f"{ast.unparse(node)!r} can't be used in {_short(self.text)}: comparisons are < <= > >= == !=")
 
-    def _call(self, node: ast.Call, name: str, parts: list[_Node]) -> _Node:
+    def _call(self, node: ast.Call, name: str, inner: Callable[[ast.expr], _Node]) -> _Node:
+        count = len(node.args)
         library = node.func.value.id if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) else None
         if library is None or library in _LIBRARIES:
-            if name in _FUNCTIONS and len(parts) == 1:
-                function, part = _FUNCTIONS[name], parts[0]
+            if name in _FUNCTIONS and count == 1:
+                function, part = _FUNCTIONS[name], inner(node.args[0])
                 return lambda values, xp: _apply(function, xp, part(values, xp))
-            if name in _CHOOSE and len(parts) > 1:
-                choose = _CHOOSE[name]
+            if name in _CHOOSE and count > 1:
+                choose, parts = _CHOOSE[name], list(map(inner, node.args))
                 return lambda values, xp: reduce(lambda a, b: _apply(choose, xp, a, b), [part(values, xp) for part in parts])
-            if name == "pow" and len(parts) == 2:
-                power, (a, b) = _OPERATORS[ast.Pow], parts
+            if name == "pow" and count == 2:
+                power, (a, b) = _OPERATORS[ast.Pow], map(inner, node.args)
                 return lambda values, xp: power(a(values, xp), b(values, xp))
         called = ast.unparse(node.func)
         raise InputError(

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .arrays import Scalar, Value, namespace, numpy_rising
 from .arrays import numpy as numpy_namespace
 from .errors import InputError, did_you_mean
-from .plateau import watched
+from .plateaus import watched
 from .recipe import Recipe, hyperparameters
 from .run import Run
 from .schedule import Curve, Frame, Metric
@@ -163,18 +163,19 @@ class Plan:
         more = []
         for updates, name, value in metrics:
             self.check_metric(name)
-            more.append(Metric(self.tick(_index(updates, "count of updates") - 1) + 1 if updates else 0.0, name, float(value)))
+            more.append(Metric(self.tick_after(updates), name, float(value)))
         return Plan(self.recipe, self.run, (*self.metrics, *more))
+
+    def tick_after(self, updates: int) -> float:
+        """Return the first tick after so many updates."""
+        return self.tick(_index(updates, "count of updates") - 1) + 1 if updates else 0.0
 
     def check_metric(self, name: str) -> None:
         """Refuse a metric that nothing waits for: it would silently decide nothing."""
         known = self.watched()
-        if not known:
-            raise InputError(f"no schedule of {self.recipe.name} waits for a metric, got {name!r}; one with plateau(...) does")
         if name not in known:
-            raise InputError(f"no plateau waits for the metric {name!r}{did_you_mean(name, known)}")
-
-    # -- values -------------------------------------------------------------------------------------------------
+            hint = did_you_mean(name, known) or "; plateau(...) in a schedule does"
+            raise InputError(f"no schedule of {self.recipe.name} waits for the metric {name!r}{hint}")
 
     def rows(self, ticks: Sequence[float]) -> dict[str, list[tuple[float, ...]]]:
         """Return the values at some ticks, for each hyperparameter a row of all groups a tick; Python floats alone."""

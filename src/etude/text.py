@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import etude.folding
-import etude.plateau
+import etude.plateaus
 import etude.policies
 import etude.timing  # noqa: F401  # importing these and what they build on fills the registry
 

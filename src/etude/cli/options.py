@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
 from ..errors import InputError
+from ..plan import Plan
 from ..recipe import Recipe
 from ..sources import read
 from ..text import parse
@@ -30,6 +32,22 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for flag, kind, text in reversed(_FLAGS):
         function = click.option(flag, type=kind, metavar="N", help=text)(function)
     return function
+
+
+def metrics_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --metrics to a command that only looks at a plan."""
+    text = "A log with the columns step or epoch and a metric: what the recipe's plateaus make of it."
+    return click.option("--metrics", metavar="FILE.csv", help=text)(function)
+
+
+def planned(source: str, flags: dict[str, Any], metrics: str | None) -> Plan:
+    """Return the plan of a recipe, with a log of metrics replayed where one is given."""
+    plan = load(source, flags).plan()
+    if metrics is None:
+        return plan
+    from ..replay import replay
+
+    return replay(plan, Path(metrics))
 
 
 def load(source: str, flags: dict[str, Any]) -> Recipe:

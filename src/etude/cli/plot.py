@@ -8,15 +8,16 @@ from typing import Any
 import click
 
 from ..errors import InputError
-from .options import load, recipe_options
+from .options import metrics_option, planned, recipe_options
 
 
 @click.command()
 @click.argument("recipes", metavar="RECIPE...", nargs=-1, required=True)
 @recipe_options
+@metrics_option
 @click.option("-o", "--out", metavar="FILE", default="etude.png", show_default=True, help="Where to: .png, .svg or .html.")
 @click.option("--stages", is_flag=True, help="Draw the curve of one recipe term by term (.png, .svg).")
-def plot(recipes: tuple[str, ...], out: str, stages: bool, **flags: Any) -> None:
+def plot(recipes: tuple[str, ...], metrics: str | None, out: str, stages: bool, **flags: Any) -> None:
     """Draw every group and hyperparameter of one recipe or several.
 
     As a picture, side by side; as a page to hover over, zoom and switch, one over the other.
@@ -26,7 +27,7 @@ def plot(recipes: tuple[str, ...], out: str, stages: bool, **flags: Any) -> None
     from ..draw.stages import draw_stages
 
     path = Path(out)
-    plans = [load(recipe, flags).plan() for recipe in recipes]
+    plans = [planned(recipe, flags, metrics) for recipe in recipes]
     if stages and len(plans) > 1:
         raise InputError(f"--stages takes one recipe, got {len(plans)}")
     if stages and path.suffix == ".html":

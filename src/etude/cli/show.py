@@ -10,7 +10,7 @@ import click
 from ..draw.terminal import axis, chart, sample, short
 from ..plan import Change, Plan
 from ..recipe import Recipe
-from .options import load, recipe_options
+from .options import metrics_option, planned, recipe_options
 
 _MOST_CHANGES = 20
 _MOST_CHECKED = 5_000_000  # steps, about a tenth of a second
@@ -19,9 +19,10 @@ _MOST_CHECKED = 5_000_000  # steps, about a tenth of a second
 @click.command()
 @click.argument("recipe")
 @recipe_options
-def show(recipe: str, **flags: Any) -> None:
+@metrics_option
+def show(recipe: str, metrics: str | None, **flags: Any) -> None:
     """Show the plan in the terminal: groups, run arithmetic, curve, change points, settings that are ignored."""
-    plan = load(recipe, flags).plan()
+    plan = planned(recipe, flags, metrics)
     click.echo("\n".join(report(plan)))
 
 
@@ -40,9 +41,13 @@ def report(plan: Plan) -> Iterator[str]:
         outside = plan.outside() if plan.total <= _MOST_CHECKED else None
         if outside:
             yield f"\nbeware: {outside}"
+    waiting = plan.watched()
+    if waiting:
+        fed = f"{len(plan.metrics)} values of it are replayed" if plan.metrics else "shown as if it never decided"
+        yield f"\nplateau on {', '.join(waiting)}: {fed}" + ("" if plan.metrics else "; --metrics FILE.csv replays a log")
     ignored = list(_ignored(plan))
     if ignored:
-        yield "\nignored or cut"
+        yield "\nignored, cut or to know"
         yield from (f"  {line}" for line in ignored)
 
 
@@ -107,6 +112,7 @@ def _epoch(plan: Plan, change: Change) -> str:
 def _ignored(plan: Plan) -> Iterator[str]:
     """Yield what the recipe says and the run does not follow."""
     recipe, run = plan.recipe, plan.run
+    yield from recipe.notes
     for key in recipe.schedules:
         if all(key in group.schedules for group in recipe.rules.values()):
             yield f"schedules.{key}: every group has its own"

@@ -10,19 +10,20 @@ import click
 from ..errors import InputError
 from ..groups import HYPERPARAMETERS
 from ..plan import Plan
-from .options import load, recipe_options
+from .options import metrics_option, planned, recipe_options
 
 
 @click.command()
 @click.argument("recipe")
 @recipe_options
+@metrics_option
 @click.option("--at", metavar="K,K,...", help="These steps only.")
 @click.option("--every", type=int, metavar="N", help="Every N-th step, and the last.")
 @click.option("--by", type=click.Choice(["step", "batch"]), default="step", show_default=True, help="What is counted.")
 @click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
-def table(recipe: str, at: str | None, every: int | None, by: str, form: str, **flags: Any) -> None:
+def table(recipe: str, metrics: str | None, at: str | None, every: int | None, by: str, form: str, **flags: Any) -> None:
     """Print the values in force at every step: learning rate, momentum and weight decay of each group."""
-    plan = load(recipe, flags).plan()
+    plan = planned(recipe, flags, metrics)
     indices = _indices(plan, at, every, by)
     past = [index for index in indices if by == "step" and index >= plan.total]
     if past:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,8 +32,13 @@ class Arguments:
         self.taken[key] = None
         value = self.given.get(key, default)
         if value is _REQUIRED:
-            raise self.refuse(f"{key!r} is missing")
+            raise self.missing(key)
         return value
+
+    def missing(self, key: str, need: str = "") -> InputError:
+        """Return the error of a setting that is not there, or is there misspelt."""
+        close = difflib.get_close_matches(key, [word for word in self.given if word not in self.taken], n=1)
+        return self.refuse((need or f"{key!r} is missing") + (f"; did you mean it by {close[0]!r}?" if close else ""))
 
     def number(self, key: str, default: float = _REQUIRED) -> float:
         return number(self.take(key, default), f"{self.name}: {key}")

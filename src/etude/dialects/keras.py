@@ -20,7 +20,7 @@ from ..expression import compile_expression
 from ..fields import Absolute, number
 from ..formulas import formula, recursion
 from ..laws import values
-from ..plateau import plateau
+from ..plateaus import plateau
 from ..recipe import Optimizer, Recipe
 from ..run import Run
 from ..schedule import Schedule, constant
@@ -31,6 +31,7 @@ from .lambdas import parameters, renamed
 CALLBACKS = ("ReduceLROnPlateau", "LearningRateScheduler")
 OPTIMIZERS = ("SGD", "Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Adagrad", "Adadelta")
 _ABOUT = ("graph", "precision", "run", "name", "interval", "module", "registered_name", "optimizer")
+_HORIZON = 100_000  # steps of a run whose length is not known
 _HOMES = ("keras", "tf_keras", "tensorflow")
 
 
@@ -112,8 +113,13 @@ class _Reader:
     def _law(self, name: str, a: Arguments) -> tuple[float, Schedule]:
         """Return a schedule in pieces, or as its own expression where single precision moves a jump."""
         graph = self.graph or name.islower()  # the functions of TF 1 run in graphs only
-        found = law(name, a, graph=graph)
+        known = bool(self.run.steps or self.run.epochs)
+        found = law(name, a, self.run.clock().total if known else _HORIZON, graph=graph)
         a.done()
+        if not known and a.given.get("t_mul", 2.0 if "estarts" in name else 1.0) != 1:
+            self.notes.append(
+                f"restarts after step {_HORIZON} may come a step later in single precision; say how long the run is"
+            )
         slips = bool(found.jump) and late(found.jump)
         if slips and not graph:
             self.notes.append(
@@ -183,9 +189,14 @@ class _Reader:
             self.settings["betas"] = (a.number("beta_1", 0.9), a.number("beta_2", 0.999))
         if (decay := a.take("weight_decay", 0.004 if name == "AdamW" else None)) is not None:
             self.settings["weight_decay"] = number(decay, f"{name}: weight_decay")
-        for key, value in a.given.items():
-            if key not in a.taken and value not in (None, False, 0):
-                self.notes.append(f"{key} {value!r}: not a part of the schedule, and not read")
+        for key in ("clipnorm", "global_clipnorm", "clipvalue", "use_ema"):
+            if a.given.get(key):
+                self.notes.append(f"{key} {a.given[key]!r}: no part of the schedule, and not read")
+        if (batches := a.given.get("gradient_accumulation_steps") or 1) != 1:
+            self.notes.append(
+                f"gradient_accumulation_steps {batches!r}: Keras moves its schedules with every batch, not with every update: "
+                f"there this one goes {batches} times as fast as is shown for updates"
+            )
         if not isinstance(rate, Mapping):
             return self._recipe(name, number(rate, f"{name}: learning_rate"), None)
         inner = str(_name(rate))

@@ -54,10 +54,10 @@ def late(every: float) -> bool:
 
 
 class _Words:
-    """How an expression divides the step by a length: a graph multiplies by the reciprocal."""
+    """How an expression divides the step by a length: a graph multiplies by the reciprocal; and how far it is looked at."""
 
-    def __init__(self, *, graph: bool) -> None:
-        self.graph = graph
+    def __init__(self, horizon: float, *, graph: bool) -> None:
+        self.horizon, self.graph = horizon, graph
 
     def part(self, top: str, length: float | str) -> str:
         bottom = length if isinstance(length, str) else _n(length)
@@ -194,23 +194,32 @@ def cosine_decay_restarts(a: Arguments, words: _Words) -> Law:
         done = f"(({part} - {words.part(f'(1 - {ratio} ** {count})', sum_of)}) / {ratio} ** {count})"
     height = f"0.5 * {_n(shrink)} ** {count}" if shrink != 1 else "0.5"
     text = _above(alpha, f"{height} * (1 + cos(pi * {done}))")
-    cycles = repeat(cosine(1, 0), _steps(length), grow=grow, shrink=shrink)
+    cycles: Schedule = repeat(cosine(1, 0), _steps(length), grow=grow, shrink=shrink)
+    late_at, early = ([], False) if grow == 1 else _restarts_moved(count, length, grow, words.horizon)
+    if late_at:  # a step that is counted to the cycle before it stands at that one's end, at 0
+        cycles = cycles * values([1.0, *[0.0, 1.0] * len(late_at)], at=[_steps(at + more) for at in late_at for more in (0, 1)])
     pieces = between(alpha, 1, cycles) if alpha else cycles
-    if grow == 1:
-        return Law(base, pieces, text, jump=length)
-    return Law(base, pieces, text, moved=_restarts_moved(count, length, grow))
+    return Law(base, pieces, text, jump=length if grow == 1 else 0.0, moved=early)
 
 
-def _restarts_moved(count: str, length: float, grow: float) -> bool:
-    """Whether the logarithm in single precision puts a step beside a restart into the wrong cycle."""
+def _restarts_moved(count: str, length: float, grow: float, horizon: float) -> tuple[list[int], bool]:
+    """Return the steps that begin a cycle and are counted to the one before, and whether any is counted to the one after.
+
+    It is a logarithm that counts, and single precision rounds it.
+    """
     cycle = compile_expression(count, ("step",), 32)
+    late_at: list[int] = []
     begin, index = length, 1
-    while begin < _LARGEST:
+    while begin < min(horizon, _LARGEST):
         first = math.ceil(begin)
-        if any(cycle({"step": float(step)}, Scalar) != index - (step < begin) for step in (first - 1, first)):
-            return True
+        if cycle({"step": float(first - 1)}, Scalar) != index - 1:
+            return late_at, True
+        if cycle({"step": float(first)}, Scalar) != index:
+            if first != begin:
+                return late_at, True
+            late_at.append(first)
         begin, index = begin + length * grow**index, index + 1
-    return False
+    return late_at, False
 
 
 def linear_cosine_decay(a: Arguments, words: _Words) -> Law:
@@ -249,6 +258,6 @@ LAWS: dict[str, Callable[[Arguments, _Words], Law]] = {
 """By the name of the class in Keras, or of the function in tf.compat.v1.train."""
 
 
-def law(name: str, a: Arguments, *, graph: bool) -> Law:
-    """Return what a schedule computes; its own expression is of a graph where `graph` says so."""
-    return LAWS[name](a, _Words(graph=graph))
+def law(name: str, a: Arguments, horizon: float, *, graph: bool) -> Law:
+    """Return what a schedule computes, in a graph or not; restarts are looked at up to a horizon, in steps."""
+    return LAWS[name](a, _Words(horizon, graph=graph))

@@ -114,7 +114,8 @@ class _Reader:
 
     def _place(self, group: int, base: float, own: float) -> Place:
         unit = "epoch" if self.per_step else self.interval
-        return Place(group, len(self.groups), base, own, unit, self._length, tabulate=self.tabulate)
+        parts = bool(self.per_step)
+        return Place(group, len(self.groups), base, own, unit, parts, self._length, tabulate=self.tabulate)
 
     def law(self, given: Mapping[str, Any], group: int, base: float) -> Law:
         """Return what a scheduler does to a group."""

@@ -19,7 +19,7 @@ from ..compose import between
 from ..fields import Absolute
 from ..laws import decay, steps, values
 from ..phases import chain, repeat
-from ..plateau import plateau
+from ..plateaus import plateau
 from ..policies import triangular
 from ..run import Run
 from ..schedule import Frame, Schedule, constant
@@ -47,6 +47,7 @@ class Place:
     base: float  # what levels of the recipe are factors of
     own: float  # the base value that this scheduler starts from
     unit: str = "step"  # what a scheduler step is
+    parts: bool = False  # whether it is taken in parts of an epoch
     length: float | None = None  # scheduler steps in the run, where they are known
     followed: bool = False  # another takes its place, so that the value at its last step is seen
     switched: bool = False  # reached at a SequentialLR's milestone, by its closed form
@@ -186,7 +187,23 @@ def cosine_annealing_lr(a: Arguments, place: Place) -> Law:
 
 def warm_restarts(a: Arguments, place: Place) -> Law:
     first, grow, floor = a.whole("T_0", least=1), a.whole("T_mult", 1, least=1), a.number("eta_min", 0.0)
-    return Law(repeat(cosine(place.level(1), Absolute(floor) if floor else 0), place.span(first), grow=grow), sets=True)
+    level = Absolute(floor) if floor else 0.0
+    slips = _slips(first, grow) if place.parts else []
+    if not slips:
+        return Law(repeat(cosine(place.level(1), level), place.span(first), grow=grow), sets=True)
+    at = [f"{place.span(slip)}{more}" for slip in slips for more in ("", " + 1 step")]
+    cycles = repeat(cosine(1, 0), place.span(first), grow=grow) * values([1.0, *[0.0, 1.0] * len(slips)], at=at)
+    return Law(between(level, place.level(1), cycles), sets=True)
+
+
+def _slips(first: int, grow: int) -> list[int]:
+    """Return the restarts that step(epoch) misses: int(log(243, 3)) is 4, and the fifth cycle's first step stands at eta_min."""
+    found = []
+    for count in range(1, 60):
+        begin = first * (grow**count - 1) // (grow - 1) if grow > 1 else 2**24
+        if begin < 2**24 and int(math.log(begin / first * (grow - 1) + 1, grow)) < count:
+            found.append(begin)
+    return found
 
 
 def cyclic_lr(a: Arguments, place: Place) -> Law:
@@ -273,7 +290,7 @@ def one_cycle_steps(a: Arguments) -> int:
         a.take("epochs", None), a.take("steps_per_epoch", None)
         return a.whole("total_steps", least=1)
     if a.take("epochs", None) is None or a.take("steps_per_epoch", None) is None:
-        raise a.refuse("give total_steps, or epochs and steps_per_epoch")
+        raise a.missing("total_steps", "give total_steps, or epochs and steps_per_epoch")
     return a.whole("epochs", least=1) * a.whole("steps_per_epoch", least=1)
 
 

@@ -20,18 +20,20 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import default_collate
 
 from .. import torch as etude_torch
-from ..errors import InputError, need
+from ..errors import InputError, did_you_mean, need
 from ..recipe import Recipe, Training, difference
 from ..recipe_yaml import dumps, read_file
 from .checkpoint import Checkpoints, random_state, set_random_state, write_atomically
 from .data import classes, load_data, load_model
-from .log import Log
+from .log import METRICS, Log
 from .order import Batch, batches
 from .progress import Progress
 
 DIGITS = "etude.train.data:digits"
 RESNET = "etude.train.resnet:resnet18"
 WEIGHTS = "model.safetensors"
+# What a plateau may wait for. The test set is what validates here, so its metrics go by that name too.
+_MEASURED = {name: name for name in METRICS if "_" in name} | {"val_loss": "test_loss", "val_accuracy": "test_accuracy"}
 
 
 def train(recipe: Recipe, folder: Path, *, quiet: bool = False) -> dict[str, float]:
@@ -120,6 +122,9 @@ class _Job:
         self.recipe, self.folder, self.training, self.test = recipe, folder, training, test
         self.plan = recipe.plan()
         self.total = self.plan.end()
+        for name in self.plan.watched():
+            if name not in _MEASURED:
+                raise InputError(f"a plateau waits for {name!r}, which is not measured here{did_you_mean(name, _MEASURED)}")
         outside = self.plan.outside()
         if outside:
             raise InputError(f"{outside}: an optimizer can't be driven with it; see `etude show`")
@@ -241,6 +246,8 @@ class _Job:
         }
         self.sums = [0.0, 0.0, 0.0]
         log.epoch(self.metrics, self._applied()["lr"])
+        if waiting := self.plan.watched():  # after the log, which tells what was applied in this epoch
+            self.driver.feed(**{name: self.metrics[_MEASURED[name]] for name in waiting})
 
     @torch.no_grad()
     def _evaluate(self) -> tuple[float, float]:
@@ -284,7 +291,7 @@ class _Job:
         from .pictures import draw_run
 
         safetensors = need("safetensors.torch")
-        draw_run(self.folder, self.plan)
+        draw_run(self.folder, self.driver.plan)
         # clones, because tied weights share memory, which the file format refuses
         weights = {name: value.contiguous().clone() for name, value in self.model.state_dict().items()}
         write_atomically(self.folder / WEIGHTS, lambda beside: safetensors.save_file(weights, beside))

@@ -1,0 +1,84 @@
+"""A logged metric replayed: what a recipe's plateaus would have made of it, or made of it.
+
+The log is CSV with a header. One column says when a row was measured: `step`, how many updates had been made by then, or `epoch`,
+the number (from 0) of the epoch that had just ended. The others are metrics by name; an empty cell is no measurement.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import InputError, did_you_mean
+from .plan import Plan
+from .schedule import Metric
+
+_LONGEST = 10_000_000  # bytes
+
+
+def replay(plan: Plan, path: Path) -> Plan:
+    """Return a plan fed with the metrics of a log that its plateaus wait for.
+
+    Args:
+        plan: The plan.
+        path: The CSV file.
+    Raises:
+        InputError: the file can't be read, lacks a column that is needed, or holds something else than numbers; tells the line.
+    """
+    names = plan.watched()
+    if not names:
+        raise InputError(f"{path}: no schedule of {plan.recipe.name} waits for a metric; one with plateau(...) does")
+    lines = _lines(path)
+    header = next(lines, (0, []))[1]
+    when = next((word for word in ("step", "epoch") if word in header), None)
+    if when is None:
+        got = ", ".join(header) or "none"
+        raise InputError(f"{path}:1: a column must say when, `step` (updates made) or `epoch`; got {got}")
+    columns = _columns(names, header, path)
+    metrics = []
+    for line, row in lines:
+        if len(row) != len(header):
+            raise InputError(f"{path}:{line}: {len(row)} cells under {len(header)} columns")
+        place = _number(row[header.index(when)], f"{path}:{line}: {when}")
+        if place < 0 or place != int(place):
+            raise InputError(f"{path}:{line}: {when} must be a whole number, 0 or above, got {place:g}")
+        tick = plan.clock.ticks(place + 1, "epochs") if when == "epoch" else plan.tick_after(int(place))
+        for name, column in columns.items():
+            if row[column].strip():
+                metrics.append(Metric(tick, name, _number(row[column], f"{path}:{line}: {header[column]}")))
+    return Plan(plan.recipe, plan.run, (*plan.metrics, *metrics))
+
+
+def _columns(names: list[str], header: list[str], path: Path) -> dict[str, int]:
+    """Return the column of each metric; the only metric may be in the only other column, whatever it is called."""
+    others = [word for word in header if word not in ("step", "epoch")]
+    if len(names) == 1 and names[0] not in header and len(others) == 1:
+        return {names[0]: header.index(others[0])}
+    for name in names:
+        if name not in header:
+            raise InputError(f"{path}:1: no column {name!r}, which a plateau waits for{did_you_mean(name, others)}")
+    return {name: header.index(name) for name in names}
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a file with their lines, leaving out empty ones."""
+    try:
+        if path.stat().st_size > _LONGEST:
+            raise InputError(f"{path} is longer than the {_LONGEST} bytes that are read")
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file)
+            for row in rows:
+                if row:
+                    yield rows.line_num, [cell.strip() for cell in row]
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is no CSV text: {error}") from None
+
+
+def _number(cell: str, what: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        raise InputError(f"{what} must be a number, got {cell[:40]!r}") from None
