@@ -250,8 +250,8 @@ def metric(panel: Any, plans: Sequence[Any]) -> None:
 
 
 def corners(values: Sequence[float]) -> list[int]:
-    """Return the steps that a line must go through to be within 1/500 of its height everywhere."""
-    limit = (max(values) - min(values)) / 500
+    """Return the steps that a line must go through to be within 1/2000 of its height everywhere."""
+    limit = (max(values) - min(values)) / 2000
     kept, open_ = {0, len(values) - 1}, [(0, len(values) - 1)]
     while open_:
         a, b = open_.pop()
@@ -373,16 +373,15 @@ def names() -> Iterator[str]:
     for key, title in FAMILIES.items():
         yield f"### {title}"
         yield ""
-        yield "| | there | here | mind |"
-        yield "|---|---|---|---|"
+        yield "| | there | here, and what to mind |"
+        yield "|---|---|---|"
         yield from (name_row(row) for row in NAMES if row.family == key)
         yield ""
 
 
 def name_row(row: Name) -> str:
-    here = f"`{row.here}`" if row.here else "none"
-    there = row.there.replace("|", "\\|")
-    return f"| {'✓' if row.proof else ''} | {row.framework}<br>`{there}` | {here} | {cell(row.mind)} |"
+    there, here = (text.replace("|", "\\|") for text in (row.there, row.here or "nothing"))
+    return f"| {'✓' if row.proof else ''} | {row.framework}<br>`{there}` | `{here}`<br>{cell(row.mind)} |"
 
 
 def main() -> None:

@@ -270,7 +270,7 @@ COSINE = [
         "cosine",
         OCR,
         "LinearWarmupCosine(0.1, step_each_epoch=10, epochs=100, warmup_steps=100)",
-        'chain(linear(abs(0.00001), 1, over="100 steps"), cosine(1, abs(0.00000001), over="1000 steps"))',
+        'chain(linear(abs(1e-5), 1, over="100 steps"), cosine(1, abs(1e-8), over="1000 steps"))',
         "from 1e-5 and to 1e-8, both absolute, and not shortened",
         formula="(b - 1e-5) * t / 100 + 1e-5 if t < 100 else 1e-8 + (b - 1e-8) * (1 + cos(pi * (t - 100) / 1000)) / 2",
     ),
@@ -763,7 +763,7 @@ STEP = [
     Name(
         "step",
         FVCORE,
-        "StepParamScheduler([1, 0.5, 0.1, 0.01])",
+        "StepParamScheduler(num_updates=1000, values=[1, 0.5, 0.1, 0.01])",
         'values([1, 0.5, 0.1, 0.01], at=["25%", "50%", "75%"])',
         "equal parts of the run; raises at its end",
         formula="b * (1, 0.5, 0.1, 0.01)[t // 250]",
@@ -967,7 +967,7 @@ EXPONENTIAL = [
         "exponential",
         FASTAI,
         "lr_find(start_lr=1e-7, end_lr=10, num_it=1000)",
-        "exponential(abs(0.0000001), abs(10))",
+        "exponential(abs(1e-7), abs(10))",
         "absolute; the last step is just short of end_lr",
         formula="1e-7 * (10 / 1e-7) ** (t / 1000)",
     ),
@@ -1104,7 +1104,7 @@ ONE_CYCLE = [
         "one-cycle",
         TORCH,
         "OneCycleLR(max_lr=0.1, total_steps=1000)",
-        'chain(cosine(0.04, 1, over="299 steps"), cosine(1, 0.000004, over="700 steps"))',
+        'chain(cosine(0.04, 1, over="299 steps"), cosine(1, 4e-6, over="700 steps"))',
         "the peak is at 0.3 T - 1 and the end is trained with; cycles momentum, too; optimizer's lr is not used; raises past T",
         reads={"name": "OneCycleLR", "max_lr": 0.1, "total_steps": 1000},
     ),
@@ -1112,7 +1112,7 @@ ONE_CYCLE = [
         "one-cycle",
         TORCH,
         'OneCycleLR(max_lr=0.1, total_steps=1000, three_phase=True, anneal_strategy="linear")',
-        'chain(linear(0.04, 1, over="299 steps"), linear(1, 0.04, over="299 steps"), linear(0.04, 0.000004, over="401 steps"))',
+        'chain(linear(0.04, 1, over="299 steps"), linear(1, 0.04, over="299 steps"), linear(0.04, 4e-6, over="401 steps"))',
         "the way down is as long as the way up, then on to the end",
         reads={
             "name": "OneCycleLR",
@@ -1126,7 +1126,7 @@ ONE_CYCLE = [
         "one-cycle",
         MMCV,
         'policy="OneCycle", max_lr=0.1, by_epoch=False',
-        'chain(cosine(0.04, 1, over="299 steps"), cosine(1, 0.000004, over="700 steps"))',
+        'chain(cosine(0.04, 1, over="299 steps"), cosine(1, 4e-6, over="700 steps"))',
         "as torch's; momentum needs a hook of its own",
         formula=_ONE_CYCLE.format(end="4e-7"),
     ),
@@ -1134,7 +1134,7 @@ ONE_CYCLE = [
         "one-cycle",
         MMENGINE,
         "OneCycleLR(eta_max=0.1, total_steps=1000)",
-        'chain(cosine(0.04, 1, over="299 steps"), cosine(1, 0.000004, over="700 steps"))',
+        'chain(cosine(0.04, 1, over="299 steps"), cosine(1, 4e-6, over="700 steps"))',
         "as torch's, without the momentum",
         formula=_ONE_CYCLE.format(end="4e-7"),
     ),
@@ -1150,7 +1150,7 @@ ONE_CYCLE = [
         "one-cycle",
         OCR,
         "OneCycle(0.1, epochs=100, step_each_epoch=10, warmup_epoch=10)",
-        'chain(linear(0, 1, over="10 epochs"), cosine(0.04, 1, over="299 steps"), cosine(1, 0.000004, over="700 steps"))',
+        'chain(linear(0, 1, over="10 epochs"), cosine(0.04, 1, over="299 steps"), cosine(1, 4e-6, over="700 steps"))',
         "the warmup climbs to the peak, falls to its 25th part, and the whole cycle begins",
         formula="b * t / 100 if t < 100 else (lambda t: " + _ONE_CYCLE.format(end="4e-7") + ")(t - 100)",
     ),
@@ -1158,7 +1158,7 @@ ONE_CYCLE = [
         "one-cycle",
         OPTAX,
         "cosine_onecycle_schedule(1000, peak_value=0.1)",
-        'chain(cosine(0.04, 1, over="300 steps"), cosine(1, 0.000004))',
+        'chain(cosine(0.04, 1, over="300 steps"), cosine(1, 4e-6))',
         "the peak is at 0.3 T, the end lies a step after the run: both a step after torch's",
         formula="0.004 + 0.096 * (1 - cos(pi * t / 300)) / 2 if t <= 300 "
         "else 4e-7 + (0.1 - 4e-7) * (1 + cos(pi * (t - 300) / 700)) / 2",
@@ -1167,7 +1167,7 @@ ONE_CYCLE = [
         "one-cycle",
         OPTAX,
         "linear_onecycle_schedule(1000, peak_value=0.1)",
-        'chain(linear(0.04, 1, over="300 steps"), linear(1, 0.04, over="550 steps"), linear(0.04, 0.000004))',
+        'chain(linear(0.04, 1, over="300 steps"), linear(1, 0.04, over="550 steps"), linear(0.04, 4e-6))',
         "another three phases than torch's: back at the start at 0.85 T",
         formula="0.004 + 0.096 * t / 300 if t <= 300 else 0.1 - 0.096 * (t - 300) / 550 if t <= 850 "
         "else 0.004 + (4e-7 - 0.004) * (t - 850) / 150",
@@ -1176,7 +1176,7 @@ ONE_CYCLE = [
         "one-cycle",
         FASTAI,
         "fit_one_cycle(100, lr_max=0.1)",
-        'chain(cosine(0.04, 1, over="25%"), cosine(1, 0.00001))',
+        'chain(cosine(0.04, 1, over="25%"), cosine(1, 1e-5))',
         "the peak is at a quarter; the end, a 100,000th of the peak, is never trained with; positions are float32",
         formula="0.004 + 0.096 * (1 - cos(pi * t / 250)) / 2 if t < 250 "
         "else 1e-6 + (0.1 - 1e-6) * (1 + cos(pi * (t - 250) / 750)) / 2",
@@ -1250,7 +1250,7 @@ RESTARTS = [
         KERAS,
         "CosineDecayRestarts(0.1, first_decay_steps=100, m_mul=0.5)",
         'repeat(cosine(1, 0), "100 steps", grow=2, shrink=0.5)',
-        "t_mul is 2 unless told otherwise; float32 logarithms move some late restarts by a step; checked to 1e-6 of the peak",
+        "t_mul is 2 unless told otherwise; float32 logarithms move some late restarts by a step",
         reads=_keras("CosineDecayRestarts", initial_learning_rate=0.1, first_decay_steps=100, m_mul=0.5),
     ),
     Name(
@@ -1258,7 +1258,7 @@ RESTARTS = [
         TF,
         "cosine_decay_restarts(0.1, step, first_decay_steps=100, alpha=0.01)",
         'between(0.01, 1, repeat(cosine(1, 0), "100 steps", grow=2))',
-        "alpha lifts the floor of every cycle alike; float32 as above, checked to 1e-6 of the peak",
+        "alpha lifts the floor of every cycle alike; float32 as above",
         reads=_tf("cosine_decay_restarts", learning_rate=0.1, first_decay_steps=100, alpha=0.01),
     ),
     Name(
@@ -1347,7 +1347,7 @@ RESTARTS = [
     ),
 ]
 
-_PLATEAU = "plateau(0.1, patience=10, eps=abs(0.00000001))"
+_PLATEAU = "plateau(0.1, patience=10, eps=abs(1e-8))"
 PLATEAU = [
     Name(
         "plateau",
@@ -1361,7 +1361,7 @@ PLATEAU = [
         "plateau",
         TORCH,
         'ReduceLROnPlateau(mode="max", factor=0.5, patience=2, threshold=0.01, threshold_mode="abs", cooldown=3, min_lr=0.01)',
-        'plateau(0.5, patience=2, mode="max", rel=0, delta=0.01, cooldown=3, floor=abs(0.01), eps=abs(0.00000001))',
+        'plateau(0.5, patience=2, mode="max", rel=0, delta=0.01, cooldown=3, floor=abs(0.01), eps=abs(1e-8))',
         "the floor is absolute; the best is followed in the cooldown, too",
         reads={
             "name": "ReduceLROnPlateau",
@@ -1404,7 +1404,7 @@ PLATEAU = [
         "plateau",
         TIMM,
         "PlateauLRScheduler(decay_rate=0.1, patience_t=10)",
-        'plateau(0.1, patience=10, mode="max", eps=abs(0.00000001))',
+        'plateau(0.1, patience=10, mode="max", eps=abs(1e-8))',
         "torch's, for a metric that should rise; a warmup takes its place until then",
     ),
     Name(
@@ -1418,7 +1418,7 @@ PLATEAU = [
         "plateau",
         PADDLE,
         "ReduceOnPlateau(0.1, factor=0.1, patience=10)",
-        'plateau(0.1, patience=10, resting="blind", eps=abs(0.00000001))',
+        'plateau(0.1, patience=10, resting="blind", eps=abs(1e-8))',
         "the best is not followed in the cooldown; under LinearWarmup the step is taken for the metric",
     ),
     Name(
@@ -1482,7 +1482,7 @@ WSD = [
         "wsd",
         FASTAI,
         "fit_flat_cos(100, lr=0.1, pct_start=0.75)",
-        'chain(constant(1, over="75%"), cosine(1, 0.00001))',
+        'chain(constant(1, over="75%"), cosine(1, 1e-5))',
         "no warmup; the end, a 100,000th, is never trained with",
         formula="0.1 if t < 750 else 1e-6 + (0.1 - 1e-6) * (1 + cos(pi * (t - 750) / 250)) / 2",
     ),

@@ -131,9 +131,39 @@ def test_flags_fill_in_and_override():
     assert "lr 0.5" in out
 
 
+def test_a_logged_metric_is_replayed(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("epoch,val_loss\n0,1.0\n1,1.0\n2,1.0\n")
+    words = ("plateau(0.1, patience=1)", "--epochs", "5", "--steps-per-epoch", "1", "--metrics", str(log))
+    code, out, err = run("table", *words)
+    assert (code, err) == (0, "")
+    assert [line.split()[1] for line in out.splitlines()[1:]] == ["1", "1", "1", "0.1", "0.1"]
+    shown = run("show", *words)[1]
+    assert "  step 3, epoch 3: lr times 0.1: val_loss 1: all 0.1" in shown.splitlines()
+    assert "plateau on val_loss: 3 values of it are replayed" in shown
+    assert "plateau on val_loss: shown as if it never decided; --metrics FILE.csv replays a log" in run("show", *words[:-2])[1]
+    assert run("plot", *words, "-o", str(tmp_path / "a.svg"))[0] == 0
+
+
+def test_a_file_of_another_framework_is_shown_with_its_notes(tmp_path):
+    path = tmp_path / "scheduler.json"
+    path.write_text('{"scheduler": {"name": "OneCycleLR", "max_lr": 0.1, "total_steps": 20}, "optimizer": {"lr": 0.5}}')
+    code, out, _ = run("show", str(path))
+    assert code == 0
+    assert "  20 steps in the run, as given" in out
+    assert "notes\n  OneCycleLR ends after 20 steps: torch raises there, here its last value is held\n" in out
+    assert "  optimizer.lr 0.5: OneCycleLR sets its own, from max_lr" in out
+    assert run("table", str(path), "--at", "5")[1].split()[-3:] == ["0.1", "0.85", "0"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (
+            ("table", "cosine(1, 0)", "--steps", "9", "--metrics", "x.csv"),
+            "x.csv: no schedule of cosine(1, 0) waits for a metric",
+        ),
+        (("table", "plateau(0.1)", "--steps", "9", "--metrics", "/no/such.csv"), "/no/such.csv can't be read: No such file"),
         (("tabel", "yolov5"), "etude: no command 'tabel'; did you mean 'table'?"),
         (("table", "yolo5"), "etude: 'yolo5' is no file, no ready recipe"),
         (("table",), "etude: Missing argument 'RECIPE'."),

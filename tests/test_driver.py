@@ -188,7 +188,7 @@ def test_however_often_step_is_called_an_update_is_one_tick(calls):
 def test_the_state_is_counters_and_the_recipe_as_plain_data():
     driver = made(YOLO)[2]
     state = json.loads(json.dumps(driver.state_dict()))
-    assert set(state) == {"etude", "updates", "recipe", "overrides"}
+    assert set(state) == {"etude", "updates", "recipe", "overrides", "metrics"}
     driver.load_state_dict(state)
 
 

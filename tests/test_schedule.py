@@ -38,7 +38,8 @@ def test_every_family_has_formula_example_and_source():
     for name, make in families.items():
         text = make.__doc__ or ""
         assert ">>> " in text, name
-        assert "Source:" in text or name in ("phase", "clip", "rounded", "between"), name
+        assert "Args:" in text, name
+        assert "Source:" in text, name
 
 
 @given(schedules)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from safetensors.torch import load_file
 
 import etude
 from etude import InputError, Run, Stage, Training
+from etude.replay import replay
 from etude.train.checkpoint import Checkpoints, write_atomically
 from etude.train.data import digits, find, load_data
 from etude.train.log import read_metrics, read_steps
@@ -122,6 +124,31 @@ def test_a_run_stopped_anywhere_ends_in_the_same_weights_and_logs(mine, tmp_path
     for name in ("log.jsonl", "metrics.csv", "recipe.yaml"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "stopped" / name).read_bytes()
     assert resume(tmp_path / "stopped", quiet=True) is None
+
+
+@pytest.mark.parametrize("step", [4, 10, 13])
+def test_a_plateau_is_fed_at_each_epochs_end_and_resumed(mine, tmp_path, step):
+    """A metric that never gets better by a tenth reduces from the second epoch on, whether the run was stopped or not."""
+    rule = etude.plateau(0.5, patience=0, delta=10)
+    recipe = dataclasses.replace(mine, groups={}, schedules={"lr": rule})
+    train(recipe, tmp_path / "whole", quiet=True)
+    assert [line["lr"]["all"] for line in read_steps(tmp_path / "whole")] == [0.01] * 10 + [0.005] * 5
+    with pytest.MonkeyPatch.context() as patch:
+        stop_after(patch, step)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, tmp_path / "stopped", quiet=True)
+    resume(tmp_path / "stopped", quiet=True)
+    for name in ("log.jsonl", "metrics.csv"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "stopped" / name).read_bytes()
+    # what the run logged is what its log says when it is replayed
+    again = replay(recipe.plan(), tmp_path / "whole" / "metrics.csv", {"val_loss": "test_loss"})
+    assert [again.at(step)["lr"]["all"] for step in range(15)] == [0.01] * 10 + [0.005] * 5
+
+
+def test_a_plateau_on_what_is_not_measured_is_refused(mine, tmp_path):
+    recipe = dataclasses.replace(mine, groups={}, schedules={"lr": etude.plateau(0.5, metric="val_los")})
+    with pytest.raises(InputError, match=r"a plateau waits for 'val_los', which is not measured here; did you mean 'val_loss'\?"):
+        train(recipe, tmp_path / "run", quiet=True)
 
 
 def test_a_real_kill_leaves_a_run_that_goes_on_to_the_same_weights(mine, tmp_path):

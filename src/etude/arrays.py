@@ -80,6 +80,12 @@ class Scalar:
         return values[int(index)]
 
     @staticmethod
+    def powers(base: float, exponent: float) -> float:
+        """A power with a whole exponent."""
+        value: float = base**exponent
+        return value
+
+    @staticmethod
     def count(t: float, edges: Sequence[float]) -> int:
         """How many edges have been reached at time t."""
         return bisect_right(edges, t)
@@ -120,6 +126,9 @@ class Arrays:
 
     def pick(self, index: Value, values: Sequence[float]) -> Value:
         return self.module.asarray(values, dtype=self.module.float64)[self.integer(index)]
+
+    def powers(self, base: float, exponent: Value) -> Value:
+        return base**exponent
 
     def count(self, t: Value, edges: Sequence[float]) -> Value:
         total = self.full(t, 0.0)
@@ -179,6 +188,17 @@ class NumPy(Arrays):
             inside = phase == index
             result[inside] = functions[index](t[inside], self)
         return result
+
+    def powers(self, base: float, exponent: Value) -> Value:
+        """Python's own powers, each computed once: NumPy's differ from them in the last digit."""
+        if not exponent.size:
+            return exponent
+        first, last = (int(bound) for bound in self._bounds(exponent))
+        try:
+            known = [base ** float(index) for index in range(first, last + 1)]
+        except OverflowError:
+            return base**exponent
+        return self.module.asarray(known)[(exponent - first).astype(int)]
 
     def count(self, t: Value, edges: Sequence[float]) -> Value:
         return self.module.searchsorted(self.module.asarray(edges, dtype=float), t, side="right")

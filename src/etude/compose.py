@@ -27,10 +27,10 @@ class between(Schedule):
         InputError: the schedule holds `abs(...)`, or a level is not finite.
 
     Example:
-        >>> between(0.1, 1, repeat(linear(0, 1), "2000 steps"))
-        between(0.1, 1, repeat(linear(0, 1), "2000 steps"))
+        >>> between(0.1, 1, repeat(linear(0, 1), "250 steps"))
+        between(0.1, 1, repeat(linear(0, 1), "250 steps"))
 
-    Source: torch CyclicLR's base_lr and max_lr.
+    Source: torch CyclicLR's base_lr and max_lr, which are absolute: here `abs(x)`.
     """
 
     lo: Level
@@ -71,6 +71,8 @@ class clip(Wrapper):
     Example:
         >>> clip(decay(0.9, per="1 epoch"), lo=0.01)
         clip(decay(0.9, per="1 epoch"), lo=0.01)
+
+    Source: optax exponential_decay's end_value; mmcv's min_lr. Theirs are absolute: here `abs(x)`.
     """
 
     schedule: Schedule
@@ -98,9 +100,14 @@ class rounded(Wrapper):
 
     value = base round(factor), or round(value) where the schedule holds `abs(...)`
 
+    Args:
+        schedule: What is rounded.
+
     Example:
         >>> rounded(linear(1, 4, over="1000 batches"))
         rounded(linear(1, 4, over="1000 batches"))
+
+    Source: YOLOv5's accumulate, max(1, np.interp(ni, [0, nw], [1, nbs / batch_size]).round()).
     """
 
     schedule: Schedule

@@ -95,9 +95,9 @@ def _apply(name: str, xp: Any, *values: Value) -> Value:
 
 def _choice(condition: Value, a: _Node, b: _Node, values: Mapping[str, Value], xp: Any) -> Value:
     """One of two for a number, as Python evaluates it; both, and a choice for each element, for an array."""
-    if isinstance(condition, bool | int | float):
+    if isinstance(condition, int | float):
         return a(values, xp) if condition else b(values, xp)
-    return xp.where(condition, a(values, xp), b(values, xp))
+    return xp.where(condition != 0, a(values, xp), b(values, xp))
 
 
 def _combined(conditions: list[_Node], decided: bool, values: Mapping[str, Value], xp: Any) -> Value:
@@ -109,6 +109,10 @@ def _combined(conditions: list[_Node], decided: bool, values: Mapping[str, Value
             return decided
         result = result | truth if decided else result & truth
     return result
+
+
+def _is_not(node: ast.expr) -> bool:
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
 
 
 def _short(text: str) -> str:
@@ -126,9 +130,11 @@ class _Compiler:
         if depth > _DEEPEST:
             raise InputError(f"{_short(self.text)} is nested deeper than {_DEEPEST}")
         evaluate = self._node(node, lambda child: self.compile(child, depth + 1))
-        if not self.single or isinstance(node, ast.Compare | ast.BoolOp | ast.IfExp):
-            return evaluate
-        return lambda values, xp: _apply("float32", xp, evaluate(values, xp))
+        if isinstance(node, ast.Compare | ast.BoolOp) or _is_not(node):
+            return lambda values, xp: _apply("floats", xp, evaluate(values, xp))  # true is 1, and no library's own kind of bool
+        if self.single and not isinstance(node, ast.IfExp):
+            return lambda values, xp: _apply("float32", xp, evaluate(values, xp))
+        return evaluate
 
     def _node(self, node: ast.expr, inner: Callable[[ast.expr], _Node]) -> _Node:
         match node:
@@ -183,7 +189,7 @@ class _Compiler:
             case ast.Compare(left=left, ops=[op, *ops], comparators=[right, *others]) if ops:
                 first = inner(ast.Compare(left, [op], [right]))
                 rest = inner(ast.Compare(right, ops, others))
-                return lambda values, xp: first(values, xp) & rest(values, xp)
+                return lambda values, xp: _combined([first, rest], False, values, xp)
             case ast.BoolOp(op=op, values=parts):
                 conditions, decided = [inner(part) for part in parts], isinstance(op, ast.Or)
                 return lambda values, xp: _combined(conditions, decided, values, xp)

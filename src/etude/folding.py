@@ -29,8 +29,8 @@ class fold(Schedule):
         InputError: the numbers don't match, or a piece holds `abs(...)`.
 
     Example:
-        >>> fold([linear(0.1, 1, over="5 steps"), wave(1, 0, half="40 steps")], floors=[0, abs(0.001)])
-        fold([linear(0.1, 1, over="5 steps"), wave(1, 0, half="40 steps")], floors=[0, abs(0.001)])
+        >>> fold([linear(0.1, 1, over="5 steps"), wave(1, 0, half="40 steps")], floors=[0, 0.01])
+        fold([linear(0.1, 1, over="5 steps"), wave(1, 0, half="40 steps")], floors=[0, 0.01])
 
     The value of step k is found by way of all before it, which are kept: the first look at step k takes k evaluations.
 

@@ -12,6 +12,7 @@ Rules are tried in their order and the first that matches takes the parameter, s
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -102,6 +103,12 @@ def assign(groups: Mapping[str, Group], parameters: Sequence[Parameter]) -> Assi
         >>> assign(rules, [Parameter("conv.weight", "weight"), Parameter("bn.weight", "norm")]).groups
         {'norm': [1], 'rest': [0]}
     """
+    for before, name in itertools.pairwise(groups):
+        if str(groups[before]) == str(Group()):
+            raise InputError(
+                f"group {name!r} can take no parameter: {before!r} before it has no rule and takes every one; put it last, or give it "
+                "a kind, pattern or module"
+            )
     taken: dict[str, list[int]] = {name: [] for name in groups}
     left = []
     for index, parameter in enumerate(parameters):

@@ -73,7 +73,8 @@ class steps(Schedule):
         >>> steps(0.1, at=["8 epochs", "11 epochs"])
         steps(0.1, at=["8 epochs", "11 epochs"])
 
-    Source: torch MultiStepLR and StepLR.
+    Source: torch MultiStepLR and StepLR. timm's multistep drops an epoch before its milestone; on a
+    boundary of tf the old value still holds.
     """
 
     gamma: float
@@ -98,7 +99,7 @@ class steps(Schedule):
             raise InputError(f"steps: every must be longer than nothing, got {self.every!r} = 0 ticks in this run")
         drops_in_run = min((frame.clock.total - origin) / n, 1000)  # more would tell nobody anything
         return Curve(
-            lambda t, xp: base * gamma ** xp.floor(xp.maximum(t - origin, 0.0) / n),
+            lambda t, xp: base * xp.powers(gamma, xp.floor(xp.maximum(t - origin, 0.0) / n)),
             tuple((origin + n * index, what) for index in range(1, math.ceil(drops_in_run))),
         )
 
@@ -155,7 +156,8 @@ class inverse(Schedule):
         >>> inverse(1, per="4000 steps", power=0.5)
         inverse(1, per="4000 steps", power=0.5)
 
-    Source: tf InverseTimeDecay, mmcv InvLrUpdater; transformers get_inverse_sqrt_schedule after its warmup.
+    Source: tf InverseTimeDecay, mmcv InvLrUpdater; transformers get_inverse_sqrt_schedule after its warmup, whose time goes on
+    from the warmup's: that is `skip`.
     """
 
     rate: float
@@ -187,8 +189,8 @@ class table(Schedule):
         InputError: a position goes back or is no length, or a level is not finite.
 
     Example:
-        >>> table([["0 steps", 0], ["500 steps", 1], ["30 epochs", 0.1]])
-        table([["0 steps", 0], ["500 steps", 1], ["30 epochs", 0.1]])
+        >>> table([["0 steps", 0], ["500 steps", 1], ["90 epochs", 0.1]])
+        table([["0 steps", 0], ["500 steps", 1], ["90 epochs", 0.1]])
 
     Source: numpy.interp; ignite PiecewiseLinear.
     """

@@ -180,6 +180,8 @@ def _times(function: Any, factor: float) -> Any:
 class phase(Schedule):
     """Any schedule with a length, so that others may follow it in a chain.
 
+    value(t) = schedule(t), over the length
+
     Args:
         schedule: What the phase holds.
         over: Its length.
@@ -187,6 +189,8 @@ class phase(Schedule):
     Example:
         >>> chain(phase(steps(0.1, every="10 epochs"), over="50 epochs"), constant(0.001))
         chain(phase(steps(0.1, every="10 epochs"), over="50 epochs"), constant(0.001))
+
+    Source: optax join_schedules' boundaries, torch SequentialLR's milestones: lengths that are the chain's there, the phase's here.
     """
 
     schedule: Schedule

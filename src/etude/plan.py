@@ -133,16 +133,10 @@ class Plan:
         batch = _index(batch, "batch")
         return min(float(batch if self.recipe.clock == "batch" else self.clock.step_of_batch(batch)), self.clock.total)
 
-    # -- metrics ------------------------------------------------------------------------------------------------
-
     def watched(self) -> list[str]:
         """Return the names of the metrics that the recipe's plateaus wait for."""
-        return watched(
-            schedule
-            for name in self.hyperparameters
-            for group in self.groups
-            if (schedule := self.recipe.schedule(name, group)) is not None
-        )
+        found = (self.recipe.schedule(name, group) for name in self.hyperparameters for group in self.groups)
+        return watched(schedule for schedule in found if schedule is not None)
 
     def fed(self, metrics: Iterable[tuple[int, str, float]]) -> Plan:
         """Return this plan with more metrics known, for the plateaus in its schedules.
@@ -161,7 +155,10 @@ class Plan:
             [1.0, 0.1]
         """
         more = []
-        for updates, name, value in metrics:
+        for entry in metrics:
+            if not isinstance(entry, tuple | list) or len(entry) != 3:
+                raise InputError(f"a metric is (updates made, name, value), such as (300, 'val_loss', 0.71), got {entry!r}")
+            updates, name, value = entry
             self.check_metric(name)
             more.append(Metric(self.tick_after(updates), name, float(value)))
         return Plan(self.recipe, self.run, (*self.metrics, *more))

@@ -75,8 +75,8 @@ def triangular(lo: Level, hi: Level, up: str, down: str | None = None, shrink: f
         InputError: a level or length is none, or `gamma` is not above 0.
 
     Example:
-        >>> triangular(0.1, 1, "2000 steps", shrink=0.5)
-        between(0.1, 1, repeat(chain(linear(0, 1, over="2000 steps"), linear(1, 0)), "2000 steps + 2000 steps", shrink=0.5))
+        >>> triangular(0.1, 1, "125 steps", shrink=0.5)
+        between(0.1, 1, repeat(chain(linear(0, 1, over="125 steps"), linear(1, 0)), "125 steps + 125 steps", shrink=0.5))
 
     Source: Smith, Cyclical learning rates, 2017 (arXiv 1506.01186), section 3; torch CyclicLR.
     """
@@ -103,7 +103,7 @@ def tanh(start: Level, end: Level, low: float = -7.0, high: float = 3.0, over: s
 
     Example:
         >>> tanh(1, 0)
-        sigmoid(1, 0, low=-14, high=6)
+        sigmoid(1, 0, low=-14)
 
     Source: Hsueh et al., Stochastic gradient descent with hyperbolic-tangent decay, 2019 (arXiv 1806.01593); timm
     TanhLRScheduler, which misses its levels by up to 0.25 %: at the end it jumps onto its floor, ours arrives there.
@@ -125,11 +125,11 @@ def untuned_warmup(beta2: float, shape: str = "linear") -> Schedule:
         InputError: beta2 or the shape is out of its domain.
 
     Example:
-        >>> untuned_warmup(0.999)
-        linear(0.0005, 1, over="1999 steps")
+        >>> untuned_warmup(0.99)
+        linear(0.005, 1, over="199 steps")
 
     Source: Ma & Yarats, On the adequacy of untuned warmup for adaptive optimization, 2021 (arXiv 1910.04209), section 5;
-    the package pytorch-warmup, which counts from t + 1 and cuts W to a whole number as here.
+    the package pytorch-warmup, whose W falls short by one where the float of 1 - beta2 is a little too large: 1999 for 0.999.
     """
     beta2 = number(beta2, "untuned_warmup: beta2")
     if not 0 <= beta2 < 1:

@@ -7,7 +7,7 @@ the number (from 0) of the epoch that had just ended. The others are metrics by 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from .errors import InputError, did_you_mean
@@ -17,12 +17,13 @@ from .schedule import Metric
 _LONGEST = 10_000_000  # bytes
 
 
-def replay(plan: Plan, path: Path) -> Plan:
+def replay(plan: Plan, path: Path, called: Mapping[str, str] | None = None) -> Plan:
     """Return a plan fed with the metrics of a log that its plateaus wait for.
 
     Args:
         plan: The plan.
         path: The CSV file.
+        called: The column of a metric, where the log calls it otherwise.
     Raises:
         InputError: the file can't be read, lacks a column that is needed, or holds something else than numbers; tells the line.
     """
@@ -35,7 +36,7 @@ def replay(plan: Plan, path: Path) -> Plan:
     if when is None:
         got = ", ".join(header) or "none"
         raise InputError(f"{path}:1: a column must say when, `step` (updates made) or `epoch`; got {got}")
-    columns = _columns(names, header, path)
+    columns = _columns({name: (called or {}).get(name, name) for name in names}, header, path)
     metrics = []
     for line, row in lines:
         if len(row) != len(header):
@@ -50,15 +51,15 @@ def replay(plan: Plan, path: Path) -> Plan:
     return Plan(plan.recipe, plan.run, (*plan.metrics, *metrics))
 
 
-def _columns(names: list[str], header: list[str], path: Path) -> dict[str, int]:
+def _columns(called: Mapping[str, str], header: list[str], path: Path) -> dict[str, int]:
     """Return the column of each metric; the only metric may be in the only other column, whatever it is called."""
     others = [word for word in header if word not in ("step", "epoch")]
-    if len(names) == 1 and names[0] not in header and len(others) == 1:
-        return {names[0]: header.index(others[0])}
-    for name in names:
+    if len(called) == len(others) == 1:
+        return {name: header.index(others[0]) for name in called}
+    for name in called.values():
         if name not in header:
             raise InputError(f"{path}:1: no column {name!r}, which a plateau waits for{did_you_mean(name, others)}")
-    return {name: header.index(name) for name in names}
+    return {name: header.index(column) for name, column in called.items()}
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:

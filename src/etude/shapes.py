@@ -149,7 +149,8 @@ class poly(Ramp):
         >>> poly(1, 0, 0.9)
         poly(1, 0, 0.9)
 
-    Source: torch PolynomialLR, tf PolynomialDecay, mmengine PolyLR. ParseNet, 2015 (arXiv 1506.04579), section 3.
+    Source: ParseNet, 2015 (arXiv 1506.04579), section 3. torch PolynomialLR ends at 0, tf and Paddle at an absolute 1e-4 unless
+    told otherwise, mmengine PolyLR meets its end one step before `end`.
     """
 
     start: Level

@@ -27,8 +27,8 @@ class shift(Wrapper):
         InputError: `by` or `at` is no length.
 
     Example:
-        >>> shift(per_epoch(cosine(1, 0.2)), "1 epoch", at="1000 batches")
-        shift(per_epoch(cosine(1, 0.2)), "1 epoch", at="1000 batches")
+        >>> shift(per_epoch(cosine(1, 0.2)), "10 epochs", at="300 batches")
+        shift(per_epoch(cosine(1, 0.2)), "10 epochs", at="300 batches")
 
     Source: YOLOv5's train.py, `scheduler.last_epoch = start_epoch - 1`: the epoch in which the warmup ends is trained
     twice by the clock, and every later one reads the epoch before.
@@ -74,7 +74,7 @@ class hold(Wrapper):
         >>> hold(cosine(1, 0, over="12 epochs"), at="12 epochs - 1 step")
         hold(cosine(1, 0, over="12 epochs"), at="12 epochs - 1 step")
 
-    Source: mmengine, whose schedulers stop one step before their `end`.
+    Source: mmengine, whose cosine stops one step before its `end`, above its floor; its linear and poly reach their end there.
     """
 
     schedule: Schedule
@@ -126,6 +126,9 @@ class per_epoch(Wrapper):
 
     value(t) = schedule(first tick of t's epoch)
 
+    Args:
+        schedule: What is read.
+
     Example:
         >>> per_epoch(cosine(1, 0.2))
         per_epoch(cosine(1, 0.2))
@@ -158,8 +161,8 @@ class stairs(Wrapper):
         InputError: `every` is no length.
 
     Example:
-        >>> stairs(inverse(0.5, per="1000 steps"), "1000 steps")
-        stairs(inverse(0.5, per="1000 steps"), "1000 steps")
+        >>> stairs(inverse(0.5, per="100 steps"), "100 steps")
+        stairs(inverse(0.5, per="100 steps"), "100 steps")
 
     Source: `staircase=True` of tf.keras.optimizers.schedules.
     """

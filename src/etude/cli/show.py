@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ..draw.terminal import axis, chart, sample, short
+from ..groups import Group
 from ..plan import Change, Plan
 from ..recipe import Recipe
 from .options import metrics_option, planned, recipe_options
@@ -41,13 +42,16 @@ def report(plan: Plan) -> Iterator[str]:
         outside = plan.outside() if plan.total <= _MOST_CHECKED else None
         if outside:
             yield f"\nbeware: {outside}"
+    if plan.recipe.notes:
+        yield "\nnotes"
+        yield from (f"  {note}" for note in plan.recipe.notes)
     waiting = plan.watched()
     if waiting:
         fed = f"{len(plan.metrics)} values of it are replayed" if plan.metrics else "shown as if it never decided"
         yield f"\nplateau on {', '.join(waiting)}: {fed}" + ("" if plan.metrics else "; --metrics FILE.csv replays a log")
     ignored = list(_ignored(plan))
     if ignored:
-        yield "\nignored, cut or to know"
+        yield "\nignored or cut"
         yield from (f"  {line}" for line in ignored)
 
 
@@ -58,9 +62,11 @@ def _head(recipe: Recipe) -> Iterator[str]:
 
 def _groups(plan: Plan) -> Iterator[str]:
     width = max(map(len, plan.groups))
+    ruleless = [name for name, group in plan.recipe.rules.items() if str(group) == str(Group())]
     for name, group in plan.recipe.rules.items():
         bases = ", ".join(f"{key} {short(plan.recipe.base(key, name) or 0.0)}" for key in plan.hyperparameters)
-        yield f"  {name:<{width}}  {group}: {bases}"
+        rule = "as the optimizer has it" if len(ruleless) > 1 and name in ruleless else str(group)
+        yield f"  {name:<{width}}  {rule}: {bases}"
 
 
 def _schedules(plan: Plan) -> Iterator[str]:
@@ -112,7 +118,6 @@ def _epoch(plan: Plan, change: Change) -> str:
 def _ignored(plan: Plan) -> Iterator[str]:
     """Yield what the recipe says and the run does not follow."""
     recipe, run = plan.recipe, plan.run
-    yield from recipe.notes
     for key in recipe.schedules:
         if all(key in group.schedules for group in recipe.rules.values()):
             yield f"schedules.{key}: every group has its own"

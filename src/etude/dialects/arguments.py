@@ -74,5 +74,7 @@ class Arguments:
     def done(self) -> None:
         """Refuse what was not taken."""
         for key in self.given:
+            if key in ("lr", "momentum", "weight_decay"):
+                raise self.refuse(f"{key!r} is the optimizer's: put it beside the scheduler, as in 'optimizer': {{{key!r}: 0.1}}")
             if key not in self.taken:
                 raise self.refuse(f"has no setting {key!r}{did_you_mean(str(key), self.taken)}")

@@ -26,9 +26,11 @@ from ..schedule import Schedule
 from ..timing import per_epoch
 from .arguments import Arguments
 from .torch_chains import chained, cosine_from, cyclic_begun, resumed, sequential
+from .torch_cycles import CYCLING, momenta, one_cycle_peak, one_cycle_steps
 from .torch_description import DEFAULTS, NAMES, arguments, children_of, flat, mapping, updates_per_epoch
-from .torch_laws import CYCLING, LAWS, Law, Peak, Place, momenta, one_cycle_peak, one_cycle_steps
+from .torch_laws import LAWS
 from .torch_live import agree, describe
+from .torch_place import Law, Peak, Place
 
 __all__ = ["NAMES", "agree", "describe", "read", "takes", "whole"]
 _KEYS = ("scheduler", "optimizer", "interval", "run", "initial_lr", "step_argument", "name")

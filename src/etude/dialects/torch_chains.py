@@ -13,7 +13,7 @@ from ..schedule import Schedule, constant
 from ..shapes import wave
 from ..timing import skip
 from .arguments import Arguments
-from .torch_laws import Law, Place
+from .torch_place import Law, Place
 
 
 def chained(laws: list[Law]) -> Law:
