@@ -4,7 +4,7 @@ VENV := .venv
 export PYTHONDONTWRITEBYTECODE :=
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test check bench clean
+.PHONY: demo test docs bench clean
 
 demo: $(VENV)/.train  ## train YOLOv5's policy on the embedded digits and draw it
 	rm -rf demo && mkdir demo
@@ -19,6 +19,10 @@ test: $(VENV)/.test  ## format, lint, types and tests
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 	$(RUN) -m pytest -q
+
+docs: $(VENV)/.test  ## draw the generated pages and pictures anew
+	$(RUN) docs/draw_families.py
+	$(RUN) docs/draw_tutorials.py
 
 bench: $(VENV)/.test  ## speed beside the peers that are installed
 	$(RUN) -m benchmarks.speed

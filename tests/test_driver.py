@@ -474,7 +474,7 @@ def test_a_run_that_goes_on_past_its_end_after_a_resume_is_told_too():
 
 
 def test_a_driver_state_of_another_order_of_groups_is_refused():
-    groups = {"bias": Group(kind="bias"), "rest": Group()}
+    groups = {"bias": Group(kind="bias"), "rest": Group(kind=("weight", "norm"))}
     one, other = (
         Recipe(optimizer=Optimizer(name="SGD", lr=0.1), groups=dict(order), run=Run(steps=3))
         for order in (groups.items(), reversed(groups.items()))

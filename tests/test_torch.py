@@ -145,3 +145,11 @@ def test_building_a_ready_recipe_warns_of_nothing():
         warnings.simplefilter("error")
         for name in ("yolov5", "warmup-cosine", "one-cycle"):
             etude.torch.build(resnet18(10), dataclasses.replace(etude.read(name)))
+
+
+def test_a_group_behind_one_that_takes_everything_is_refused():
+    recipe = etude.read({"scheduler": {"name": "StepLR", "step_size": 3}, "optimizer": {"groups": [{"lr": 0.1}, {"lr": 0.2}]}})
+    with pytest.raises(
+        InputError, match="group 'group1' can take no parameter: 'group0' before it has no rule and takes every one"
+    ):
+        etude.torch.build(torch.nn.Linear(2, 1), recipe)

@@ -103,11 +103,11 @@ def assign(groups: Mapping[str, Group], parameters: Sequence[Parameter]) -> Assi
         >>> assign(rules, [Parameter("conv.weight", "weight"), Parameter("bn.weight", "norm")]).groups
         {'norm': [1], 'rest': [0]}
     """
-    for before, name in itertools.pairwise(groups):
+    for before, after in itertools.pairwise(groups):
         if str(groups[before]) == str(Group()):
             raise InputError(
-                f"group {name!r} can take no parameter: {before!r} before it has no rule and takes every one; put it last, or give it "
-                "a kind, pattern or module"
+                f"group {after!r} can take no parameter: {before!r} before it has no rule and takes every one; put that last, "
+                "or give it a kind, pattern or module"
             )
     taken: dict[str, list[int]] = {name: [] for name in groups}
     left = []

@@ -190,7 +190,7 @@ class phase(Schedule):
         >>> chain(phase(steps(0.1, every="10 epochs"), over="50 epochs"), constant(0.001))
         chain(phase(steps(0.1, every="10 epochs"), over="50 epochs"), constant(0.001))
 
-    Source: optax join_schedules' boundaries, torch SequentialLR's milestones: lengths that are the chain's there, the phase's here.
+    Source: optax join_schedules' boundaries, torch SequentialLR's milestones: there a length is the chain's, here the phase's.
     """
 
     schedule: Schedule
