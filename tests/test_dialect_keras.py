@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import etude
 from etude import InputError, Run
-from etude.dialects.keras_laws import late, single
+from etude.arrays import Scalar
+from etude.dialects.keras_laws import late
 
 # Keras's own conversion of torch tensors, with today's NumPy
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
@@ -132,9 +133,9 @@ def test_a_restart_that_tensorflow_moves_is_written_out():
 def test_a_reciprocal_is_late_just_where_its_multiples_are():
     """The rule against the arithmetic itself, for every whole length and the first multiples of each."""
     for every in range(1, 1500):
-        reciprocal = single(1 / every)
+        reciprocal = Scalar.float32(1 / every)
         multiples = range(1, min(5000, 2**24 // every))
-        slips = any(single(single(k * every) * reciprocal) < k for k in multiples)
+        slips = any(Scalar.float32(Scalar.float32(k * every) * reciprocal) < k for k in multiples)
         assert slips == late(every) or (late(every) and not slips and every > 1000), every
 
 

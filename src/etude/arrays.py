@@ -7,9 +7,9 @@ Python floats, one for NumPy and one for every library whose functions carry Num
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import math
+import struct
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,6 +21,9 @@ Value = Any
 
 Function = Callable[[Value, Any], Value]
 """(time in ticks, namespace) -> value."""
+
+
+_SINGLE = struct.Struct("f")
 
 
 class Scalar:
@@ -60,7 +63,11 @@ class Scalar:
     @staticmethod
     def float32(value: float) -> float:
         """The nearest single-precision number; too large a one is infinite, as it is there."""
-        return ctypes.c_float(value).value
+        try:
+            nearest: float = _SINGLE.unpack(_SINGLE.pack(value))[0]
+        except OverflowError:
+            return math.copysign(math.inf, value)
+        return nearest
 
     @staticmethod
     def clip(value: float, low: float, high: float) -> float:

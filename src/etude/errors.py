@@ -5,7 +5,6 @@ Only this module and the standard library are imported here, so that anything ma
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Iterable
 from types import ModuleType
@@ -27,6 +26,8 @@ class InputError(ValueError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the closest known word, or the list of all when none is close."""
+    import difflib  # a mistake may take a moment longer
+
     names = list(known)
     close = difflib.get_close_matches(str(word), names, n=1)
     if close:

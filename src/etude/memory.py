@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from _thread import allocate_lock  # importing threading costs more than all the rest of this file
 from array import array
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +22,7 @@ def remembered(value: Callable[[int, float], float], start: float, origin: float
     Every namespace reads the same floats, so that a number and an array agree to the last bit.
     """
     known = array("d")
-    lock = threading.Lock()  # blocks of a table are computed by several threads
+    lock = allocate_lock()  # blocks of a table are computed by several threads
 
     def up_to(last: int) -> array[float]:
         with lock:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from .errors import InputError
@@ -105,17 +104,12 @@ class plateau(Schedule):
         ]
 
 
-@dataclass
 class _State:
     """The counters of one plateau."""
 
-    rule: plateau
-    floor: float
-    eps: float
-    level: float
-
-    def __post_init__(self) -> None:
-        self.best = math.inf if self.rule.mode == "min" else -math.inf
+    def __init__(self, rule: plateau, floor: float, eps: float, level: float) -> None:
+        self.rule, self.floor, self.eps, self.level = rule, floor, eps, level
+        self.best = math.inf if rule.mode == "min" else -math.inf
         self.bad = self.cooling = 0
 
     def see(self, tick: float, metric: float) -> Decision:

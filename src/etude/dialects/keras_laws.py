@@ -10,7 +10,6 @@ Source: keras/src/optimizers/schedules/learning_rate_schedule.py (3.15), tf_kera
 
 from __future__ import annotations
 
-import ctypes
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -40,17 +39,12 @@ class Law(NamedTuple):
     moved: bool = False  # whether single precision moves a jump even where it divides
 
 
-def single(value: float) -> float:
-    """Return the nearest single-precision number."""
-    return ctypes.c_float(value).value
-
-
 def late(every: float) -> bool:
     """Whether a multiple of `every`, times its rounded reciprocal, comes out below the whole number that it is.
 
     Below 2^24 that is so for some multiple just where the reciprocal is short by more than 2^-25 of itself.
     """
-    return single(1 / every) * every < 1 - 2.0**-25
+    return Scalar.float32(1 / every) * every < 1 - 2.0**-25
 
 
 class _Words:
