@@ -164,7 +164,7 @@ def test_restarts_in_parts_of_an_epoch_and_torchs_slip_at_the_fifth():
 @pytest.mark.parametrize(
     ("description", "message"),
     [
-        ({"name": "StepLr"}, "the mapping is no recipe: looked for"),
+        ({"name": "StepLr"}, r"the mapping is no recipe: looked for .* and found none; did you mean 'StepLR'\?"),
         ({"scheduler": {"name": "StepLR", "step_size": 3, "gama": 1}}, "StepLR: has no setting 'gama'; did you mean 'gamma'?"),
         ({"scheduler": {"name": "StepLR", "step_size": 3}, "optimiser": {}}, "a torch description has no key 'optimiser'; did you mean 'optimizer'?"),
         ({"scheduler": {"name": "StepLR"}}, "StepLR: 'step_size' is missing"),

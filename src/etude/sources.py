@@ -76,9 +76,22 @@ def _foreign(source: Any, what: str, steps: int | None, interval: str | None) ->
     if recipe is None:
         raise InputError(
             f"{what} is no recipe: looked for `etude: 1`, for a scheduler of torch (a `name` such as StepLR) and for a schedule "
-            "or callback of Keras (a `class_name` such as CosineDecay), and found none"
+            f"or callback of Keras (a `class_name` such as CosineDecay), and found none{_meant(source, dialects.names())}"
         )
     return recipe
+
+
+def _meant(source: Any, known: list[str]) -> str:
+    """Return what a description may have meant: the closest name that a dialect knows."""
+    inner = source.get("scheduler") if isinstance(source, Mapping) else None
+    given = [
+        one.get(key)
+        for one in (source, inner)
+        if isinstance(one, Mapping)
+        for key in ("name", "class_name", "schedule", "callback")
+    ]
+    hints = [did_you_mean(word, known) for word in given if isinstance(word, str)]
+    return next((hint for hint in hints if hint.startswith("; did")), "")
 
 
 def of_schedule(schedule: Schedule) -> Recipe:

@@ -34,3 +34,10 @@ def read(source: Any, steps: int | None = None, interval: str | None = None) -> 
             dialect.agree(source, recipe)
         return recipe
     return None
+
+
+def names() -> list[str]:
+    """Return every name of a scheduler, schedule, callback or optimizer that some dialect knows."""
+    from . import keras, torch
+
+    return [*torch.NAMES, *keras.NAMES]

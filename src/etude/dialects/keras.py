@@ -28,8 +28,10 @@ from .arguments import Arguments
 from .keras_laws import LAWS, late, law
 from .lambdas import parameters, renamed
 
+__all__ = ["NAMES", "agree", "describe", "read", "takes", "whole"]
 CALLBACKS = ("ReduceLROnPlateau", "LearningRateScheduler")
 OPTIMIZERS = ("SGD", "Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Adagrad", "Adadelta")
+NAMES = (*LAWS, *CALLBACKS, *OPTIMIZERS)
 _ABOUT = ("graph", "precision", "run", "name", "interval", "module", "registered_name", "optimizer")
 _HORIZON = 100_000  # steps of a run whose length is not known
 _HOMES = ("keras", "tf_keras", "tensorflow")
@@ -37,7 +39,7 @@ _HOMES = ("keras", "tf_keras", "tensorflow")
 
 def takes(source: Mapping[str, Any]) -> bool:
     """Whether a description names a schedule, callback or optimizer of Keras."""
-    return _name(source) in (*LAWS, *CALLBACKS, *OPTIMIZERS)
+    return _name(source) in NAMES
 
 
 def whole(source: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -232,6 +232,10 @@ def linear_cosine_decay(a: Arguments, words: _Words) -> Law:
     return Law(base, curve + constant(beta) if beta else curve, text)
 
 
+def noisy_linear_cosine_decay(a: Arguments, words: _Words) -> Law:
+    raise a.refuse("draws its noise at random, step by step: no schedule is that curve")
+
+
 LAWS: dict[str, Callable[[Arguments, _Words], Law]] = {
     "ExponentialDecay": exponential_decay,
     "InverseTimeDecay": inverse_time_decay,
@@ -248,6 +252,7 @@ LAWS: dict[str, Callable[[Arguments, _Words], Law]] = {
     "cosine_decay": cosine_decay,
     "cosine_decay_restarts": cosine_decay_restarts,
     "linear_cosine_decay": linear_cosine_decay,
+    "noisy_linear_cosine_decay": noisy_linear_cosine_decay,
 }
 """By the name of the class in Keras, or of the function in tf.compat.v1.train."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 from ..compose import between
 from ..fields import Absolute
@@ -134,7 +135,7 @@ def sequential(children: list[tuple[Arguments, Place]], milestones: list[float],
         longest = min(left, end - begin - 1)
         place.length = None if longest == math.inf else longest
         if laws:
-            place.before = place.value(laws[-1].curve, lengths[-1] - 1)
+            place.before = partial(place.value, laws[-1].curve, lengths[-1] - 1)
         laws.append(read(a, place))
         a.done()
         lengths.append(end - begin)

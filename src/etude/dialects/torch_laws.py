@@ -37,7 +37,7 @@ def lambda_lr(a: Arguments, place: Place) -> Law:
 def multiplicative_lr(a: Arguments, place: Place) -> Law:
     law = growth(a, place)
     if place.switched:  # it has no closed form: it goes on from the value it finds
-        return Law(place.before * law.first / place.base * law.schedule)
+        return Law(place.of(place.before() * law.first) * law.schedule)
     return _moves(place, law.schedule)
 
 
@@ -137,7 +137,7 @@ def swa_lr(a: Arguments, place: Place) -> Law:
     length, shape = a.whole("anneal_epochs", 10), ANNEALING[a.word("anneal_strategy", tuple(ANNEALING), "cos")]
     if length == 0:
         return Law(constant(Absolute(level)), factor=constant(0), floor=level)
-    start = place.before / place.base if place.switched else place.level(1)
+    start = place.of(place.before()) if place.switched else place.level(1)
     return Law(shape(start, Absolute(level), over=place.span(length)), factor=shape(1, 0, over=place.span(length)), floor=level)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..arrays import Scalar
+from ..errors import InputError
 from ..fields import Absolute
 from ..run import Run
 from ..schedule import Frame, Schedule
@@ -33,7 +35,7 @@ class Place:
     length: float | None = None  # scheduler steps in the run, where they are known
     followed: bool = False  # another takes its place, so that the value at its last step is seen
     switched: bool = False  # reached at a SequentialLR's milestone, by its closed form
-    before: float = 0.0  # the value that was left there
+    before: Callable[[], float] = float  # the value that was left there
     tabulate: int | None = None  # how many values of a live function may be written as a table
     peak: Peak | None = None
     swa: float | None = None  # what the last SWALR on the optimizer wrote into the group
@@ -46,7 +48,7 @@ class Place:
 
     def level(self, value: float) -> float:
         """Return the level of an own value: a factor of the recipe's base."""
-        return value if self.own == self.base else value * self.own / self.base
+        return value if self.own == self.base else value * self._ratio
 
     def of(self, value: float) -> Any:
         """Return the level of an absolute value: a factor of the recipe's base, where that is one."""
@@ -54,12 +56,13 @@ class Place:
 
     def scaled(self, schedule: Schedule) -> Schedule:
         """Return a pure factor of the own base value as one of the recipe's."""
-        return schedule if self.own == self.base else (self.own / self.base) * schedule
+        return schedule if self.own == self.base else self._ratio * schedule
 
     @property
-    def frame(self) -> Frame:
-        """A run long enough to ask for any value of a schedule."""
-        return Frame(Run(steps=2**53, steps_per_epoch=1).clock(), span=2.0**53)
+    def _ratio(self) -> float:
+        if not self.base:
+            raise InputError(f"optimizer: lr 0 has no factor that makes {self.own:g} of it, which another scheduler puts there")
+        return self.own / self.base
 
     def part(self, factor: Schedule, step: float) -> float:
         """Return a pure factor's value at a scheduler step."""
@@ -67,7 +70,8 @@ class Place:
 
     def value(self, schedule: Schedule, step: float, base: float | None = None) -> float:
         """Return a schedule's value at a scheduler step, for the recipe's base or another."""
-        frame = replace(self.frame, base=self.base if base is None else base)
+        clock = Run(steps=int(step) + 2, steps_per_epoch=1).clock()
+        frame = Frame(clock, span=clock.total, base=self.base if base is None else base)
         return float(schedule.bind(frame).value(step, Scalar))
 
 
