@@ -136,6 +136,19 @@ def test_a_scheduler_that_knows_its_length_says_it_and_what_it_overrides():
     )
 
 
+@pytest.mark.parametrize("text", ["0.9 ** epoch", "lambda e: 0.9**e", "0.9 ** x", "math.pow(0.9, t)"])
+def test_a_function_may_call_its_variable_as_it_likes(text):
+    schedule = etude.read({"name": "LambdaLR", "lr_lambda": text}).schedules["lr"]
+    assert etude.read(schedule).plan(Run(steps=9)).at(3)["lr"]["all"] == 0.9**3
+
+
+def test_a_scale_of_cycles_or_iterations():
+    settings = {"name": "CyclicLR", "base_lr": 0.0, "max_lr": 1.0, "step_size_up": 5, "scale_fn": "1 / (2 ** (x - 1))"}
+    by_cycle, by_step = (etude.read({**settings, "scale_mode": mode}).plan(Run(steps=30)) for mode in ("cycle", "iterations"))
+    assert [by_cycle.at(step)["lr"]["all"] for step in (5, 15, 25)] == [1.0, 0.5, 0.25]
+    assert by_step.at(5)["lr"]["all"] == 1 / 2**4
+
+
 def test_a_table_of_factors():
     recipe = etude.read({"name": "LambdaLR", "lr_lambda": [1.0, 1.0, 0.5, 0.25]})
     assert repr(recipe.schedules["lr"]) == 'values([1, 0.5, 0.25], at=["2 steps", "3 steps"])'

@@ -149,7 +149,8 @@ class _Reader:
             return self._recipe(name, 1.0, self._tabulated(function, rate))
         if not isinstance(function, str):
             raise InputError(f"{name}: schedule must be the text of a function of epoch, or of epoch and lr, got {function!r}")
-        names = parameters(function) or ["epoch", "lr"]
+        # a lambda may call them as it likes; a bare expression says epoch and lr
+        names = parameters(function) if function.lstrip().startswith("lambda") else ["epoch", "lr"]
         text = renamed(function, dict(zip(names, ("epoch", "lr"), strict=False)))
         expression = compile_expression(text, ("epoch", "lr"))
         if "lr" not in expression.names:

@@ -72,17 +72,22 @@ def _own(a: Arguments, place: Any, key: str) -> Any:
 
 
 def _named(text: str, name: str) -> str:
-    """Return an expression with its one variable called `name`: it is what a lambda calls it, or `epoch`."""
-    names = parameters(text) or ["epoch"]
-    if len(names) != 1:
+    """Return an expression with its one variable called `name`, whatever a lambda or the expression itself calls it."""
+    names = parameters(text)
+    if len(names) > 1:
         raise InputError(f"{text!r} must be a function of one number, got {', '.join(names)}")
-    return renamed(text, {names[0]: name})
+    return renamed(text, dict.fromkeys(names, name))
 
 
 def parameters(text: str) -> list[str]:
-    """Return what a lambda calls its arguments; nothing for a bare expression."""
+    """Return what a lambda calls its arguments, or the names in a bare expression that are neither called nor known."""
     tree = _tree(text)
-    return [parameter.arg for parameter in tree.args.args] if isinstance(tree, ast.Lambda) else []
+    if isinstance(tree, ast.Lambda):
+        return [parameter.arg for parameter in tree.args.args]
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    owners = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    names = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called | owners)
+    return list(dict.fromkeys(node.id for node in names if node.id not in ("pi", "e")))
 
 
 def renamed(text: str, names: Mapping[str, str]) -> str:
