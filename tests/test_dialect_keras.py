@@ -295,7 +295,7 @@ def test_a_live_schedule_callback_or_optimizer_is_its_config():
         ),
         ({"callback": "ReduceLROnPlateau", "config": {"factor": 1.0}}, "factor must be below 1, got 1"),
         ({"callback": "LearningRateScheduler", "config": {"schedule": "__import__('os')"}}, r"__import__\(...\) can't be used"),
-        ({"class_name": "CosineDecay", "config": [1]}, r"config must be a mapping of its settings, got \[1\]"),
+        ({"class_name": "CosineDecay", "config": [1]}, r"CosineDecay: config must be a mapping of keys to values, got \[1\]"),
         (
             {"class_name": "SGD", "config": {"learning_rate": {"class_name": "CosinDecay"}}},
             "Keras has no schedule 'CosinDecay'; did you mean 'CosineDecay'",

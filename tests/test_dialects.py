@@ -194,7 +194,7 @@ def test_restarts_in_parts_of_an_epoch_and_torchs_slip_at_the_fifth():
         ),
         ({"scheduler": {"name": "ChainedScheduler", "schedulers": []}}, "schedulers must be a list of at least one"),
         ({"scheduler": {"name": "OneCycleLR", "max_lr": 0.1, "total_steps": 9}, "optimizer": {"type": "Adagrad"}}, "cycle_momentum needs an optimizer with momentum or betas, and Adagrad has neither"),
-        ({"scheduler": {"name": "CyclicLR", "base_lr": [0.1, 0.2], "max_lr": 1.0}}, "base_lr must be one number or 1, one for each group, got 2"),
+        ({"scheduler": {"name": "CyclicLR", "base_lr": [0.1, 0.2], "max_lr": 1.0}}, "base_lr must be one number, or one for each group, of which there are 1; got 2"),
         ({"scheduler": {"name": "StepLR", "step_size": 3}, "optimizer": {"groups": [{"name": "a"}, {"name": "a"}]}}, "two groups have one name: a, a"),
     ],
 )  # fmt: skip

@@ -329,6 +329,31 @@ def test_a_single_unnamed_group_is_the_plans_only_one():
     optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=3.0)
     etude.torch.drive(optimizer, etude.read("linear(1, 0)").override(lr=0.1, steps=4).plan())
     assert optimizer.param_groups[0]["lr"] == 0.1
+    with pytest.warns(
+        EtudeWarning, match=r"group 'all' came with lr 3; the recipe's base value, 0.1, counts. .*override\(lr=3\)"
+    ):
+        optimizer.step()
+
+
+def test_a_run_that_no_driver_counted_is_taken_over_where_it_stands():
+    recipe = etude.read("linear(1, 0)").override(lr=0.1, steps=10)
+    net = nn.Linear(1, 1)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.1)
+    net(torch.ones(1, 1)).sum().backward()
+    optimizer.step()
+    state = optimizer.state_dict()
+    driver = etude.torch.drive(optimizer, recipe.plan(), updates=4)
+    optimizer.step()
+    assert (driver.updates, driver.get_last_lr()) == ([5], [recipe.plan().at(4)["lr"]["all"]])
+    driver.release()
+    driver = etude.torch.drive(optimizer, recipe.plan())
+    optimizer.load_state_dict(state)
+    with pytest.warns(
+        EtudeWarning, match=r"the optimizer has made updates before, and this driver counts from 0: .* updates=45_000\)"
+    ):
+        optimizer.step()
+    with pytest.raises(InputError, match="a count of updates must be a whole number, 0 or above, got -1"):
+        etude.torch.drive(optimizer, recipe.plan(), updates=-1)
 
 
 def test_several_optimizers_under_one_plan_count_for_themselves():
@@ -435,7 +460,7 @@ def test_one_tensor_rate_given_to_every_group_becomes_one_a_group():
         run=Run(steps=4),
     )
     net = nn.Linear(1, 1)
-    groups = [{"params": [net.bias], "name": "a"}, {"params": [net.weight], "name": "b"}]
+    groups = [{"params": [net.bias], "name": "a", "initial_lr": 1.0}, {"params": [net.weight], "name": "b"}]
     optimizer = torch.optim.Adam(groups, lr=torch.tensor(0.1, dtype=torch.float64))
     etude.torch.drive(optimizer, recipe.plan())
     optimizer.step()

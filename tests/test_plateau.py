@@ -197,7 +197,7 @@ def test_what_is_fed_is_applied_before_the_next_update_and_told_nowhere_as_a_cha
         optimizer.step()
         driver.feed(1.0)
         driver.feed(1.0)
-        assert driver.get_last_lr() == [0.05]
+        assert driver.get_last_lr() == [0.1]  # what the last update was made with
         optimizer.step()
     assert driver.get_last_lr() == [0.05]
 
@@ -208,7 +208,7 @@ def test_several_optimizers_each_count_from_their_own_updates():
         first.step()
     driver.feed(1.0)
     driver.feed(1.0)
-    second.step()
+    first.step(), second.step()
     assert driver.get_last_lr() == [0.05, 0.05]
     assert driver.metrics == [([3, 0], "val_loss", 1.0)] * 2
 
@@ -221,6 +221,7 @@ def _one_process(rank, port, seen):
     for value in (1.0, 0.5, 0.25) if rank else (1.0, 1.0, 1.0):  # the second process would never reduce
         optimizer.step()
         driver.feed(value)
+    optimizer.step()
     seen.put((rank, driver.get_last_lr()[0], [value for _, _, value in driver.metrics]))
     dist.destroy_process_group()
 
@@ -242,6 +243,76 @@ def test_all_processes_make_one_decision():
     assert told == [(0, 0.025, [1.0, 1.0, 1.0]), (1, 0.025, [1.0, 1.0, 1.0])]
 
 
+def test_a_metric_given_to_step_is_fed_as_torch_has_it():
+    _, (optimizer,), driver = driven("plateau(0.5, patience=0)")
+    for _ in range(3):
+        optimizer.step()
+        driver.step(1.0)
+    assert driver.metrics == [([count], "val_loss", 1.0) for count in (1, 2, 3)]
+    _, (optimizer,), driver = driven("cosine(1, 0)")
+    optimizer.step()
+    with pytest.warns(EtudeWarning, match=r"driver.step\(1.0\): no plateau waits for a metric"):
+        driver.step(1.0)
+
+
+def test_a_plateau_that_nothing_was_fed_to_is_told_at_a_checkpoint():
+    recipe = etude.read("plateau(0.5)").override(epochs=9, steps_per_epoch=2)
+    optimizer = etude.torch.build(torch.nn.Linear(2, 1), recipe)
+    driver = etude.torch.drive(optimizer, recipe.plan())
+    for step in range(4):
+        optimizer.step()
+        if step < 3:
+            driver.state_dict()
+    with pytest.warns(EtudeWarning, match="a plateau waits for val_loss, and nothing was fed in 4 updates"):
+        driver.state_dict()
+
+
+def test_one_wrong_metric_feeds_none():
+    _, _, driver = driven("plateau(0.5)")
+    with pytest.raises(InputError, match="waits for the metric 'nope'"):
+        driver.feed(val_loss=1.0, nope=2.0)
+    assert driver.metrics == []
+
+
+@pytest.mark.parametrize("entry", [(1, "val_loss", "abc"), (1, "val_loss", None), (None, "val_loss", 1.0), (1, 2), 3])
+def test_what_is_no_metric_is_refused(entry):
+    with pytest.raises(
+        InputError, match=r"must be a number, got|a count of updates must be a whole number|a metric is \(updates made"
+    ):
+        plan("plateau(0.1)", [entry])
+
+
+@pytest.mark.parametrize("metrics", [5, None, [5], [[1, "val_loss", 1.0]], [[[1, 2], "val_loss", 1.0]]])
+def test_a_damaged_state_is_refused(metrics):
+    _, _, driver = driven("plateau(0.5)")
+    with pytest.raises(InputError, match="this is not the state of an etude driver"):
+        driver.load_state_dict({**driver.state_dict(), "metrics": metrics})
+    with pytest.raises(InputError, match="this is not the state of an etude driver"):
+        driver.load_state_dict({key: value for key, value in driver.state_dict().items() if key != "updates"})
+
+
+def test_a_plateau_sees_the_runs_own_time_in_cycles_without_number():
+    metrics = [(3, "val_loss", 1.0), (5, "val_loss", 1.0)]
+    short, long = (plan('repeat(plateau(0.1, patience=0), "10 steps")', metrics, steps=steps) for steps in (50, 50_000))
+    assert rates(short, 30) == rates(long, 30)
+    with pytest.raises(InputError, match="would hold more than 10000 cycles in this run, and not all alike"):
+        plan('repeat(plateau(0.1, patience=0), "10 steps")', steps=200_000)
+    with pytest.raises(InputError, match="skip: a plateau has no past that could be skipped"):
+        etude.parse('skip(plateau(0.1), "3 steps")')
+
+
+def test_metrics_by_batch_count_from_the_first_batch_after_an_update():
+    recipe = etude.Recipe(
+        optimizer=etude.Optimizer(name="SGD", lr=1.0),
+        schedules={"lr": etude.plateau(0.5, patience=0)},
+        clock="batch",
+        run=Run(epochs=5, samples=40, batch_size=4, accumulate=2),
+    )
+    made = recipe.plan().fed([(1, "val_loss", 1.0), (2, "val_loss", 1.0)])
+    assert [made.at(batch=batch)["lr"]["all"] for batch in (3, 4)] == [1.0, 0.5]
+    assert [made.at(step)["lr"]["all"] for step in (1, 2)] == [1.0, 0.5]
+
+
 # -- replayed ---------------------------------------------------------------------------------------------------------
 
 
@@ -252,17 +323,19 @@ def logged(tmp_path, text, recipe="plateau(0.1, patience=1)", **facts):
 
 
 def test_a_log_by_epoch_counts_from_the_next_epoch_on(tmp_path):
-    made = logged(tmp_path, "epoch,val_loss,train_loss\n0,1.0,9\n1,1.0,8\n2,1.0,7\n")
+    with pytest.warns(UserWarning, match="log.csv ends at epoch 2, the run at 5: after it nothing more is decided"):
+        made = logged(tmp_path, "epoch,val_loss,train_loss\n0,1.0,9\n1,1.0,8\n2,1.0,7\n")
     assert rates(made, 8) == [1.0] * 6 + [0.1] * 2
 
 
 def test_a_log_by_step_counts_updates_made(tmp_path):
-    made = logged(tmp_path, "epoch,step,val_loss\n0,2,1.0\n1,4,1.0\n2,6,1.0\n")  # as `etude train` writes it
+    made = logged(tmp_path, "epoch,step,val_loss\n0,2,1.0\n1,4,1.0\n2,6,1.0\n", steps=6)  # as `etude train` writes it
     assert rates(made, 8) == [1.0] * 6 + [0.1] * 2
 
 
 def test_empty_cells_are_no_measurement_and_the_only_column_needs_no_name(tmp_path):
-    made = logged(tmp_path, "step, loss\n1, 1.0\n2,\n3, 1.0\n\n4, nan\n")
+    with pytest.warns(UserWarning, match="'loss' is taken for val_loss, as the only other column"):
+        made = logged(tmp_path, "step, loss\n1, 1.0\n2,\n3, 1.0\n\n4, nan\n", steps=5)
     assert rates(made, 6) == [1.0] * 4 + [0.1] * 2
 
 
@@ -275,6 +348,8 @@ def test_empty_cells_are_no_measurement_and_the_only_column_needs_no_name(tmp_pa
         ("step,val_loss\n1,x\n", "log.csv:2: val_loss must be a number, got 'x'"),
         ("step,val_loss\n1.5,1\n", "log.csv:2: step must be a whole number, 0 or above, got 1.5"),
         ("step,val_loss\n1\n", "log.csv:2: 1 cells under 2 columns"),
+        ("step,val_loss\nnan,1\n", "log.csv:2: step must be a whole number, 0 or above, got nan"),
+        ("step;val_loss\n1;2\n", "got step;val_loss; columns are divided by commas"),
     ],
 )
 def test_a_broken_log_is_told_with_its_line(tmp_path, text, message):
@@ -289,4 +364,4 @@ def test_a_log_for_a_recipe_that_waits_for_nothing_is_refused(tmp_path):
 
 def test_epochs_of_a_log_need_a_run_that_knows_them(tmp_path):
     with pytest.raises(InputError, match="give --steps-per-epoch"):
-        logged(tmp_path, "epoch,x\n0,1\n", steps=9)
+        logged(tmp_path, "epoch,val_loss\n0,1\n", steps=9)

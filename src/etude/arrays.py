@@ -137,6 +137,10 @@ class Arrays:
     def powers(self, base: float, exponent: Value) -> Value:
         return base**exponent
 
+    def largest(self, number: Value) -> int:
+        """Return the largest whole number of an array, 0 of an empty one."""
+        return int(number.max()) if len(number.shape) == 0 or number.shape[0] else 0
+
     def count(self, t: Value, edges: Sequence[float]) -> Value:
         total = self.full(t, 0.0)
         for edge in edges:
@@ -198,14 +202,12 @@ class NumPy(Arrays):
 
     def powers(self, base: float, exponent: Value) -> Value:
         """Python's own powers, each computed once: NumPy's differ from them in the last digit."""
-        if not exponent.size:
-            return exponent
-        first, last = (int(bound) for bound in self._bounds(exponent))
+        whole, where = self.module.unique(exponent, return_inverse=True)
         try:
-            known = [base ** float(index) for index in range(first, last + 1)]
+            known = [base ** float(index) for index in whole]
         except OverflowError:
             return base**exponent
-        return self.module.asarray(known)[(exponent - first).astype(int)]
+        return self.module.asarray(known, dtype=float)[where.reshape(exponent.shape)]
 
     def count(self, t: Value, edges: Sequence[float]) -> Value:
         return self.module.searchsorted(self.module.asarray(edges, dtype=float), t, side="right")

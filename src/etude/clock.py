@@ -139,7 +139,7 @@ class RunClock:
             per_epoch = self._per_epoch(self.parts[0])
             return value * per_epoch if unit == "epochs" and per_epoch else value / rates[0]
         starts = self._starts
-        index = bisect_right(starts, origin) - 1
+        index = max(bisect_right(starts, origin) - 1, 0)  # a clock that has run already begins before the run
         at, left = origin, value
         while index > 0 and left < (room := (starts[index] - at) * rates[index]):
             at, left, index = starts[index], left - room, index - 1

@@ -25,7 +25,7 @@ class EtudeWarning(UserWarning):
 class Driver:
     """Holds a plan to its optimizers. The state is how many updates each has made, every metric it was fed, and the recipe."""
 
-    def __init__(self, optimizers: Sequence[Any], plan: Plan, agree: Callable[[float], float] = float) -> None:
+    def __init__(self, optimizers: Sequence[Any], plan: Plan, updates: int = 0, agree: Callable[[float], float] = float) -> None:
         if not isinstance(plan, Plan):
             raise InputError(f"drive needs a plan, as in recipe.plan(run), got {type(plan).__name__}")
         if not optimizers or len({id(optimizer) for optimizer in optimizers}) < len(optimizers):
@@ -39,7 +39,7 @@ class Driver:
         self.overrides: dict[tuple[str, str], float] = {}
         self._told: set[str] = set()
         self._updates_at_step = [0] * len(optimizers)
-        self._seats = [Seat(self, optimizer, number) for number, optimizer in enumerate(optimizers)]
+        self._seats = [Seat(self, optimizer, number, updates) for number, optimizer in enumerate(optimizers)]
 
     def __repr__(self) -> str:
         return f"<driver of {self.plan.recipe.name}: {', '.join(map(str, self.updates))} of {self.plan.total} updates>"
@@ -59,8 +59,18 @@ class Driver:
         """Updates made so far, by optimizer."""
         return [seat.updates for seat in self._seats]
 
-    def step(self, *_: Any) -> None:
-        """Do nothing but notice: the schedule moves with the optimizer's updates, however often and whenever this is called."""
+    def step(self, metric: float | None = None, /) -> None:
+        """Do nothing but notice: the schedule moves with the optimizer's updates, however often and whenever this is called.
+
+        What a plateau waits for may be given, as torch's has it: it is fed.
+        """
+        if metric is not None and self.plan.watched():
+            self.feed(metric)
+        elif metric is not None:
+            self.tell(
+                "argument",
+                f"driver.step({metric!r}): no plateau waits for a metric, and nothing else can be given; it is ignored",
+            )
         if self.updates == self._updates_at_step:
             self.tell(
                 "step",
@@ -116,25 +126,26 @@ class Driver:
         Example:
             >>> driver.feed(val_loss=0.71)                          # doctest: +SKIP
         """
+        known = self.plan.watched()
         if metric is not None:
-            known = self.plan.watched()
             if len(known) != 1 or metrics:
                 raise InputError(
                     f"feed needs the metric's name, as in feed(val_loss=0.71); the recipe waits for {known or 'none'}"
                 )
             metrics = {known[0]: metric}
-        for name, value in metrics.items():
-            self.plan.check_metric(name)
-            try:
-                number = float(value)
-            except (TypeError, ValueError):
-                raise InputError(f"metric {name!r} must be a number, got {value!r}") from None
-            self.metrics.append((self.updates, name, self._agree(number)))
+        checked = {name: self.plan.checked(name, value, known) for name, value in metrics.items()}
+        self.metrics += [(self.updates, name, self._agree(value)) for name, value in checked.items()]
         for seat in self._seats:
-            seat.take()
+            seat.replan()
 
     def state_dict(self) -> dict[str, Any]:
         """Return counters, metrics and the recipe, as plain data."""
+        if not self.metrics and self._two_epochs_done() and (waiting := self.plan.watched()):
+            self.tell(
+                "never fed",
+                f"a plateau waits for {', '.join(waiting)}, and nothing was fed in {max(self.updates)} updates: "
+                "call driver.feed(...) after each evaluation",
+            )
         return {
             "etude": VERSION,
             "updates": self.updates,
@@ -159,7 +170,8 @@ class Driver:
         self.overrides = {(name, group): value for name, group, value in state["overrides"]}
         self.metrics = [(list(updates), name, value) for updates, name, value in state.get("metrics", [])]
         for seat, updates in zip(self._seats, state["updates"], strict=True):
-            seat.updates, seat.fed = updates, -1
+            seat.updates = updates
+            seat.replan()
             seat.take()
         self._updates_at_step = [-1] * len(self._seats)
 
@@ -174,6 +186,12 @@ class Driver:
             self._told.add(topic)
             warnings.warn(message, EtudeWarning, stacklevel=4)
 
+    def _two_epochs_done(self) -> bool:
+        try:
+            return self.plan.tick(max(self.updates)) >= self.plan.clock.ticks(2, "epochs")
+        except InputError:  # a run that does not know its epochs
+            return False
+
     def _identity(self) -> dict[str, Any]:
         """What must be the same for a checkpoint to go on: the recipe and the run, not names or what is trained."""
         recipe = self.plan.recipe.to_dict()
@@ -183,13 +201,21 @@ class Driver:
 
 
 def _is_state(state: Any) -> bool:
+    if not isinstance(state, Mapping) or state.get("etude") != VERSION or not isinstance(state.get("recipe"), Mapping):
+        return False
+    updates, overrides, metrics = state.get("updates"), state.get("overrides"), state.get("metrics", [])
     return (
-        isinstance(state, Mapping)
-        and state.get("etude") == VERSION
-        and isinstance(state.get("recipe"), Mapping)
-        and isinstance(state.get("overrides"), list)
-        and all(isinstance(entry, list | tuple) and len(entry) == 3 for entry in state["overrides"])
-        and all(len(entry) == 3 and len(entry[0]) == len(state["updates"]) for entry in state.get("metrics", []))
-        and isinstance(state.get("updates"), list)
-        and all(isinstance(count, int) and count >= 0 for count in state["updates"])
+        isinstance(updates, list)
+        and _counts(updates)
+        and isinstance(overrides, list)
+        and all(isinstance(entry, list | tuple) and len(entry) == 3 for entry in overrides)
+        and isinstance(metrics, list)
+        and all(
+            isinstance(entry, list | tuple) and len(entry) == 3 and _counts(entry[0]) and len(entry[0]) == len(updates)
+            for entry in metrics
+        )
     )
+
+
+def _counts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(count, int) and count >= 0 for count in value)

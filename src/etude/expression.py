@@ -16,6 +16,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache, reduce
 from typing import Any
@@ -33,6 +34,7 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     # math.pow refuses where ** would give a complex number, and never makes an integer of a million digits
     ast.Pow: lambda a, b: math.pow(a, b) if isinstance(a, int | float) and isinstance(b, int | float) else a**b,
     ast.Mod: operator.mod,
+    ast.FloorDiv: operator.floordiv,
 }
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
@@ -52,6 +54,7 @@ _FUNCTIONS = {
 }
 _CHOOSE = {"min": "minimum", "max": "maximum", "minimum": "minimum", "maximum": "maximum"}
 _CONSTANTS = {"pi": math.pi, "e": math.e}
+_BARE_LENGTH = re.compile(r"[=(,] *\d[\d.e]* ?(steps?|epochs?|batch(es)?|samples?|tokens?|%)")
 _Node = Callable[[Mapping[str, Value], Any], Value]
 
 
@@ -83,7 +86,9 @@ def parse_tree(text: str, longest: int) -> ast.expr:
     try:
         return ast.parse(text.strip(), mode="eval").body
     except SyntaxError as error:
-        raise InputError(f"{_short(text)} is not a complete expression: {error.msg} at column {error.offset}") from None
+        bare = _BARE_LENGTH.search(text)
+        hint = f"; a length goes in quotes: {bare[0].lstrip('=(, ')!r}" if bare else ""
+        raise InputError(f"{_short(text)} is not a complete expression: {error.msg} at column {error.offset}{hint}") from None
     except (ValueError, RecursionError, MemoryError):
         raise InputError(f"{_short(text)} can't be read: it is nested too deeply or holds a null character") from None
 
@@ -100,14 +105,17 @@ def _choice(condition: Value, a: _Node, b: _Node, values: Mapping[str, Value], x
     return xp.where(condition != 0, a(values, xp), b(values, xp))
 
 
-def _combined(conditions: list[_Node], decided: bool, values: Mapping[str, Value], xp: Any) -> Value:
-    """`or` where `decided` is True, else `and`; for numbers nothing after what decides is evaluated."""
-    result: Value = not decided
-    for condition in conditions:
-        truth = condition(values, xp) != 0
-        if truth is decided:
-            return decided
-        result = result | truth if decided else result & truth
+def _combined(parts: list[_Node], decided: bool, values: Mapping[str, Value], xp: Any) -> Value:
+    """`or` where `decided` is True, else `and`: the operand that decides, as in Python; behind it no number is evaluated."""
+    result = parts[0](values, xp)
+    for part in parts[1:]:
+        if isinstance(result, int | float):
+            if bool(result) is decided:
+                return result
+            result = part(values, xp)
+        else:
+            other = part(values, xp)
+            result = xp.where(result != 0, *((result, other) if decided else (other, result)))
     return result
 
 
@@ -130,9 +138,9 @@ class _Compiler:
         if depth > _DEEPEST:
             raise InputError(f"{_short(self.text)} is nested deeper than {_DEEPEST}")
         evaluate = self._node(node, lambda child: self.compile(child, depth + 1))
-        if isinstance(node, ast.Compare | ast.BoolOp) or _is_not(node):
+        if isinstance(node, ast.Compare) or _is_not(node):
             return lambda values, xp: _apply("floats", xp, evaluate(values, xp))  # true is 1, and no library's own kind of bool
-        if self.single and not isinstance(node, ast.IfExp):
+        if self.single and not isinstance(node, ast.IfExp | ast.BoolOp):
             return lambda values, xp: _apply("float32", xp, evaluate(values, xp))
         return evaluate
 
@@ -151,9 +159,6 @@ class _Compiler:
                 return lambda values, xp: -value(values, xp)
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return inner(operand)
-            case ast.BinOp(op=ast.FloorDiv(), left=left, right=right):
-                a, b = inner(left), inner(right)
-                return lambda values, xp: _apply("floor", xp, a(values, xp) / b(values, xp))
             case ast.BinOp(op=op, left=left, right=right) if type(op) in _OPERATORS:
                 apply, a, b = _OPERATORS[type(op)], inner(left), inner(right)
                 return lambda values, xp: apply(a(values, xp), b(values, xp))
@@ -191,8 +196,8 @@ class _Compiler:
                 rest = inner(ast.Compare(right, ops, others))
                 return lambda values, xp: _combined([first, rest], False, values, xp)
             case ast.BoolOp(op=op, values=parts):
-                conditions, decided = [inner(part) for part in parts], isinstance(op, ast.Or)
-                return lambda values, xp: _combined(conditions, decided, values, xp)
+                operands, decided = [inner(part) for part in parts], isinstance(op, ast.Or)
+                return lambda values, xp: _combined(operands, decided, values, xp)
             case ast.UnaryOp(operand=operand):
                 value = inner(operand)
                 return lambda values, xp: value(values, xp) == 0

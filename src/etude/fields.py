@@ -69,6 +69,8 @@ def _point(value: Any, what: str) -> tuple[str, Level]:
 def _text(value: object, what: str) -> str:
     if not isinstance(value, str):
         raise InputError(f"{what} must be a text, got {value!r}")
+    if not value.isprintable():
+        raise InputError(f"{what} must be one line of printable text, got {value!r}")
     return value
 
 

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from .arrays import Scalar
 from .errors import InputError
-from .fields import Absolute, Levels
-from .memory import remembered
+from .fields import Absolute, Levels, Span
+from .memory import Beat, remembered
 from .schedule import Curve, Frame, Schedule, Schedules, family, longest
 
 
@@ -15,7 +15,7 @@ from .schedule import Curve, Frame, Schedule, Schedules, family, longest
 class fold(Schedule):
     """Factors that each move the same value in place, toward or away from a floor of their own.
 
-    At each tick k, for each piece g with its floor m in turn:
+    The k-th time, for each piece g with its floor m in turn:
         x <- m + (x - m) g(k) / g(k - 1), where g(-1) = 1
         x <- x + (base - m) g(k)          where g(k - 1) = 0: what has come down to its floor rises anew
         x <- m, or x itself without m     where both are 0: it stays there, or acts no more
@@ -24,7 +24,8 @@ class fold(Schedule):
     Args:
         pieces: Schedules that are pure factors, in the order in which they act.
         floors: A level for each piece, 0 for all by default.
-        on: What is moved at each tick; the value of the tick before by default.
+        on: What is moved each time; the value of the time before by default.
+        every: How often the pieces act; at each tick by default.
     Raises:
         InputError: the numbers don't match, or a piece holds `abs(...)`.
 
@@ -40,6 +41,7 @@ class fold(Schedule):
     pieces: Schedules
     floors: Levels | None = None
     on: Schedule | None = None
+    every: Span | None = None
     positional: ClassVar[int] = 1
 
     def check(self) -> None:
@@ -50,6 +52,10 @@ class fold(Schedule):
             raise InputError(f"fold: {len(self.pieces)} pieces need {len(self.pieces)} floors, got {len(self.floors)}")
 
     @property
+    def tied_to_run(self) -> bool:
+        return self.every == "1 epoch" or any(inner.tied_to_run for inner in self.inner())
+
+    @property
     def absolute(self) -> bool:
         return any(isinstance(floor, Absolute) for floor in self.floors or ()) or (self.on is not None and self.on.absolute)
 
@@ -57,10 +63,10 @@ class fold(Schedule):
         curves = [piece.bind(frame.unit()) for piece in self.pieces]
         floors = [frame.level(floor) for floor in self.floors or (0.0,) * len(curves)]
         on = None if self.on is None else self.on.bind(frame)
-        origin, base, factors = frame.origin, frame.base, [1.0] * len(curves)
+        base, factors, beat = frame.base, [1.0] * len(curves), Beat(frame, self.every, "fold")
 
         def value(k: int, x: float) -> float:
-            t = origin + k
+            t = beat.tick(k)
             if on is not None:
                 x = float(on.value(t, Scalar))
             for index, (curve, floor) in enumerate(zip(curves, floors, strict=True)):
@@ -75,7 +81,7 @@ class fold(Schedule):
             return x
 
         knots = tuple(knot for curve in [*curves, *([on] if on else [])] for knot in curve.knots)
-        return Curve(remembered(value, base, origin), knots)
+        return Curve(remembered(value, base, beat), knots)
 
     def length(self, frame: Frame) -> float | None:
-        return longest((*self.pieces, *([self.on] if self.on else [])), frame)
+        return longest(tuple(self.inner()), frame)

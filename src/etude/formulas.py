@@ -11,7 +11,7 @@ from .arrays import Scalar, Value
 from .errors import InputError
 from .expression import compile_expression, parse_tree
 from .fields import Span
-from .memory import remembered
+from .memory import Beat, remembered
 from .schedule import Curve, Frame, Schedule, family
 
 _NAMES = ("step", "epoch", "steps", "epochs")
@@ -68,7 +68,7 @@ class formula(Schedule):
         compile_expression(self.text, _NAMES)
 
     @property
-    def counts_epochs(self) -> bool:
+    def tied_to_run(self) -> bool:
         return "epoch" in compile_expression(self.text, _NAMES).names
 
     def bind(self, frame: Frame) -> Curve:
@@ -79,7 +79,7 @@ class formula(Schedule):
             t = xp.maximum(t, origin)
             value = evaluate(names(t, xp), xp)
             # an expression without a time is one number, and must be as many as there are times
-            return base * (value if evaluate.names else xp.full(t, value))
+            return base * (xp.full(t, value) if isinstance(value, int | float) else value)
 
         return Curve(curve, ((origin, f"{self!r} begins"),))
 
@@ -113,8 +113,8 @@ class recursion(Schedule):
         compile_expression(self.text, ("lr", *_NAMES))
 
     @property
-    def counts_epochs(self) -> bool:
-        return "epoch" in compile_expression(self.text, ("lr", *_NAMES)).names
+    def tied_to_run(self) -> bool:
+        return self.every == "1 epoch" or "epoch" in compile_expression(self.text, ("lr", *_NAMES)).names
 
     @property
     def absolute(self) -> bool:
@@ -127,11 +127,9 @@ class recursion(Schedule):
     def bind(self, frame: Frame) -> Curve:
         evaluate = compile_expression(self.text, ("lr", *_NAMES))
         names, origin = _clock_names("recursion", evaluate.names - {"lr"}, frame), frame.origin
-        n = 1.0 if self.every is None else frame.ticks(self.every, "recursion: every")
-        if n <= 0:
-            raise InputError(f"recursion: every must be longer than nothing, got {self.every!r} = 0 ticks in this run")
+        beat = Beat(frame, self.every, "recursion")
 
         def value(k: int, before: float) -> float:
-            return float(evaluate({"lr": before, **names(origin + k * n, Scalar)}, Scalar)) if k else frame.base
+            return float(evaluate({"lr": before, **names(beat.tick(k), Scalar)}, Scalar)) if k else frame.base
 
-        return Curve(remembered(value, frame.base, origin, n), ((origin, f"{self!r} begins"),))
+        return Curve(remembered(value, frame.base, beat), ((origin, f"{self!r} begins"),))

@@ -8,16 +8,47 @@ from collections.abc import Callable
 from typing import Any
 
 from .arrays import Function, Scalar, Value
+from .errors import InputError
+from .schedule import Frame
 
 
-def remembered(value: Callable[[int, float], float], start: float, origin: float = 0.0, every: float = 1.0) -> Function:
-    """Return the curve of a recursion, read at floor((t - origin) / every).
+class Beat:
+    """When the values of a recursion are made: at every tick of a frame, at every epoch of the run, or every so often.
+
+    Args:
+        frame: The frame; number 0 is at its origin.
+        every: Length from one to the next; a tick where there is none. "1 epoch" follows the run's own epochs.
+        what: The family, for messages.
+    """
+
+    def __init__(self, frame: Frame, every: str | None, what: str) -> None:
+        self.clock, self.origin, self.by_epoch = frame.clock, frame.origin, every == "1 epoch"
+        self.length = 1.0 if every is None else frame.ticks(every, f"{what}: every")
+        if self.length <= 0:
+            raise InputError(f"{what}: every must be longer than nothing, got {every!r} = 0 ticks in this run")
+        if self.by_epoch:
+            self.first = self.clock.epoch(self.origin, Scalar)
+            self.start = self.clock.epoch_start(self.origin, Scalar)
+
+    def number(self, t: Value, xp: Any) -> Value:
+        """Return the number of the value in force at a tick."""
+        t = xp.maximum(t, self.origin)
+        return self.clock.epoch(t, xp) - self.first if self.by_epoch else xp.floor((t - self.origin) / self.length)
+
+    def tick(self, number: int) -> float:
+        """Return the tick at which a value is made."""
+        if self.by_epoch and number:
+            return float(self.start + self.clock.ticks(number, "epochs", self.start))
+        return self.origin + number * self.length
+
+
+def remembered(value: Callable[[int, float], float], start: float, beat: Beat) -> Function:
+    """Return the curve of a recursion.
 
     Args:
         value: (number k, value of k - 1) -> value of k.
         start: What stands for the value before number 0.
-        origin: The tick of number 0.
-        every: Ticks from one number to the next.
+        beat: When they are made.
 
     Every namespace reads the same floats, so that a number and an array agree to the last bit.
     """
@@ -31,9 +62,9 @@ def remembered(value: Callable[[int, float], float], start: float, origin: float
         return known
 
     def curve(t: Value, xp: Any) -> Value:
-        number = xp.floor(xp.maximum(t - origin, 0.0) / every)
+        number = beat.number(t, xp)
         if xp is Scalar:
             return up_to(int(number))[int(number)]
-        return xp.pick(number, up_to(int(number.max()))[:])
+        return xp.pick(number, up_to(xp.largest(number))[:])
 
     return curve

@@ -140,7 +140,7 @@ class repeat(Schedule):
         start, length = frame.origin, n
         while start < end and len(starts) < (self.times or math.inf) and length >= _SHORTEST:
             if len(starts) == _LISTED:
-                if len(set(lengths)) == 1 and not self.schedule.counts_epochs:
+                if len(set(lengths)) == 1 and not self.schedule.tied_to_run:
                     return [], []
                 raise InputError(f"{self!r} would hold more than {_LISTED} cycles in this run, and not all alike")
             starts.append(start)

@@ -33,15 +33,15 @@ BLOCK = 65_536
 """Steps of a block: 512 KiB of float64, enough for NumPy to reuse an expression's temporaries in place."""
 
 
-def _index(value: Any, what: str) -> int:
+def index(value: Any, what: str) -> int:
     """Return a number of a step or batch, which may come as NumPy's integer too."""
     try:
-        index = -1 if isinstance(value, bool) else operator.index(value)
+        number = -1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
-        index = -1
-    if not 0 <= index <= 2**53:
+        number = -1
+    if not 0 <= number <= 2**53:
         raise InputError(f"a {what} must be a whole number, 0 or above, got {value!r}")
-    return index
+    return number
 
 
 class Column(NamedTuple):
@@ -112,7 +112,7 @@ class Plan:
 
     def tick(self, step: int) -> float:
         """Return the time at which a step's schedules are read: the step, or its batch where the recipe counts by batch."""
-        step = _index(step, "step")
+        step = index(step, "step")
         return min(float(step if self.recipe.clock == "step" else self.clock.batch_of_step(step)), self.clock.total)
 
     def at(self, step: int | None = None, *, batch: int | None = None) -> dict[str, dict[str, float]]:
@@ -130,7 +130,7 @@ class Plan:
 
     def tick_of_batch(self, batch: int) -> float:
         """Return the time at which a batch's schedules are read."""
-        batch = _index(batch, "batch")
+        batch = index(batch, "batch")
         return min(float(batch if self.recipe.clock == "batch" else self.clock.step_of_batch(batch)), self.clock.total)
 
     def watched(self) -> list[str]:
@@ -154,25 +154,28 @@ class Plan:
             >>> [fed.at(step)["lr"]["all"] for step in (29, 30)]
             [1.0, 0.1]
         """
-        more = []
+        known, more = self.watched(), []
         for entry in metrics:
             if not isinstance(entry, tuple | list) or len(entry) != 3:
                 raise InputError(f"a metric is (updates made, name, value), such as (300, 'val_loss', 0.71), got {entry!r}")
-            updates, name, value = entry
-            self.check_metric(name)
-            more.append(Metric(self.tick_after(updates), name, float(value)))
+            made, name, value = entry
+            more.append(Metric(self.tick_after(made), name, self.checked(name, value, known)))
         return Plan(self.recipe, self.run, (*self.metrics, *more))
 
     def tick_after(self, updates: int) -> float:
         """Return the first tick after so many updates."""
-        return self.tick(_index(updates, "count of updates") - 1) + 1 if updates else 0.0
+        made = index(updates, "count of updates")
+        return self.tick(made - 1) + 1 if made else 0.0
 
-    def check_metric(self, name: str) -> None:
-        """Refuse a metric that nothing waits for: it would silently decide nothing."""
-        known = self.watched()
+    def checked(self, name: str, value: Any, known: Sequence[str]) -> float:
+        """Return a metric's value as a number; refuse one that is none, or whose name is not among those waited for."""
         if name not in known:
-            hint = did_you_mean(name, known) or "; plateau(...) in a schedule does"
+            hint = did_you_mean(str(name), known) or "; plateau(...) in a schedule does"
             raise InputError(f"no schedule of {self.recipe.name} waits for the metric {name!r}{hint}")
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise InputError(f"metric {name!r} must be a number, got {value!r}") from None
 
     def rows(self, ticks: Sequence[float]) -> dict[str, list[tuple[float, ...]]]:
         """Return the values at some ticks, for each hyperparameter a row of all groups a tick; Python floats alone."""
@@ -247,7 +250,7 @@ class Plan:
 
         np = numpy_namespace().module
         stop = self.end() if stop is None else stop
-        start, stop = _index(start, "step"), _index(stop, "step")
+        start, stop = index(start, "step"), index(stop, "step")
         if not 0 <= start <= stop <= self.total:
             raise InputError(f"steps must lie in the run, 0 to {self.total}, got {start} to {stop}")
         tables = {name: np.empty((len(self.groups), stop - start)) for name in self.hyperparameters}

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from .errors import InputError
 from .fields import Level
-from .schedule import Curve, Frame, Metric, Schedule, family
+from .schedule import Curve, Frame, Schedule, family
 from .units import number_text
-
-
-class Decision(NamedTuple):
-    """What a plateau made of one metric: from this tick on the factor is `level`."""
-
-    tick: float
-    metric: float
-    best: float
-    bad: int
-    level: float
-    reduced: bool
 
 
 @family
@@ -85,23 +74,20 @@ class plateau(Schedule):
         if not self.metric:
             raise InputError("plateau: metric must be a name such as 'val_loss', got ''")
 
+    @property
+    def tied_to_run(self) -> bool:
+        return True
+
     def bind(self, frame: Frame) -> Curve:
         edges, levels, knots = [], [frame.base], []
-        for decision in self.decisions(frame.metrics, frame):
-            if decision.reduced:
-                edges.append(decision.tick)
-                levels.append(decision.level)
-                knots.append((decision.tick, f"times {number_text(self.factor)}: {self.metric} {decision.metric:g}"))
-        return Curve(lambda t, xp: xp.pick(xp.count(t, edges), levels), tuple(knots))
-
-    def decisions(self, metrics: Iterable[Metric], frame: Frame) -> list[Decision]:
-        """Return what each metric of this name led to, from the phase's second tick on: what came before is not its own."""
         state = _State(self, frame.level(self.floor), frame.level(self.eps), frame.base)
-        return [
-            state.see(metric.tick, metric.value)
-            for metric in metrics
-            if metric.name == self.metric and (metric.tick > frame.origin or not frame.origin)
-        ]
+        for metric in frame.metrics:
+            # what was measured before a phase's first update is not its own
+            if metric.name == self.metric and (metric.tick > frame.origin or not frame.origin) and state.reduces(metric.value):
+                edges.append(metric.tick)
+                levels.append(state.level)
+                knots.append((metric.tick, f"times {number_text(self.factor)}: {self.metric} {metric.value:g}"))
+        return Curve(lambda t, xp: xp.pick(xp.count(t, edges), levels), tuple(knots))
 
 
 class _State:
@@ -112,8 +98,8 @@ class _State:
         self.best = math.inf if rule.mode == "min" else -math.inf
         self.bad = self.cooling = 0
 
-    def see(self, tick: float, metric: float) -> Decision:
-        reduced = False
+    def reduces(self, metric: float) -> bool:
+        """Count a metric in; return whether the level falls."""
         if not (self.cooling and self.rule.resting == "blind"):
             if self._better(metric):
                 self.best, self.bad = metric, 0
@@ -122,12 +108,13 @@ class _State:
         if self.cooling:
             self.cooling -= 1
             self.bad = 0
-        elif self.bad > self.rule.patience:
-            lower = max(self.level * self.rule.factor, self.floor)
-            reduced = self.level - lower > self.eps
-            self.level = lower if reduced else self.level
-            self.bad, self.cooling = 0, int(self.rule.cooldown)
-        return Decision(tick, metric, self.best, self.bad, self.level, reduced)
+        if self.bad <= self.rule.patience:
+            return False
+        lower = max(self.level * self.rule.factor, self.floor)
+        falls = self.level - lower > self.eps
+        self.level = lower if falls else self.level
+        self.bad, self.cooling = 0, int(self.rule.cooldown)
+        return falls
 
     def _better(self, metric: float) -> bool:
         if self.rule.mode == "min":

@@ -17,14 +17,14 @@ from .units import canonical
 COOLDOWNS = ("linear", "cosine", "1-sqrt", "exponential")
 
 
-def wsd(warmup: str, cooldown: str | None = None, shape: str = "1-sqrt", floor: Level = 0.0) -> Schedule:
+def wsd(warmup: str | Schedule, cooldown: str | None = None, shape: str = "1-sqrt", floor: Level = 0.0) -> Schedule:
     """Warmup, stable, decay: up in a straight line, a flat trunk, and a cooldown at the end of the run.
 
     value = t / warmup, then 1, then from 1 to floor over the last `cooldown` of the run:
     linear v, cosine sin(pi v / 2)^2, 1-sqrt 1 - sqrt(u), exponential floor^u, with u elapsed and v = 1 - u to go
 
     Args:
-        warmup: Length of the way up from 0.
+        warmup: Length of the way up from 0, "0 steps" for none; or a schedule with a length of its own.
         cooldown: Length of the way down; without it the trunk has no end, and a run may have none either.
         shape: Of the cooldown: linear, cosine, 1-sqrt or exponential.
         floor: Level at the run's end; above 0 for the exponential.
@@ -38,13 +38,19 @@ def wsd(warmup: str, cooldown: str | None = None, shape: str = "1-sqrt", floor: 
         chain(linear(0, 1, over="3 epochs"), constant(1, over="100% - 3 epochs - 20%"), power(1, 0, 0.5))
         >>> wsd("500 steps")
         chain(linear(0, 1, over="500 steps"), constant(1))
+        >>> wsd(untuned_warmup(0.99), "20%", "linear")
+        chain(linear(0.005, 1, over="199 steps"), constant(1, over="100% - 199 steps - 20%"), linear(1, 0))
 
     Source: Hu et al., MiniCPM, 2024 (arXiv 2404.06395), section 4; 1-sqrt: Haegele et al. 2024 (arXiv 2405.18392). transformers
     get_wsd_schedule counts the cooldown's first step as full; so does ours.
     """
-    up = linear(0, 1, over=canonical(warmup, "wsd: warmup"))
+    rising = warmup if isinstance(warmup, Schedule) else _rise(canonical(warmup, "wsd: warmup", zero=True))
+    up = [] if rising is None else [rising]
+    over = getattr(rising, "over", None) if rising else "0 steps"
+    if over is None:
+        raise InputError(f"wsd: the warmup {rising!r} has no length of its own; wrap it in phase(..., over='...')")
     if cooldown is None:
-        return chain(up, constant(1))
+        return chain(*up, constant(1))
     down = canonical(cooldown, "wsd: cooldown")
     cooldowns: dict[str, Schedule] = {
         "linear": linear(1, floor),
@@ -57,7 +63,12 @@ def wsd(warmup: str, cooldown: str | None = None, shape: str = "1-sqrt", floor: 
         last = cooldowns[shape]
     else:
         raise InputError(f"wsd: shape must be one of {', '.join(COOLDOWNS)}, got {shape!r}{did_you_mean(str(shape), COOLDOWNS)}")
-    return chain(up, constant(1, over=f"100% - {_grouped(up.over)} - {_grouped(down)}"), last)
+    before = f" - {_grouped(over)}" if up else ""
+    return chain(*up, constant(1, over=f"100%{before} - {_grouped(down)}"), last)
+
+
+def _rise(over: str) -> Schedule | None:
+    return None if over.startswith("0 ") else linear(0, 1, over=over)
 
 
 def triangular(lo: Level, hi: Level, up: str, down: str | None = None, shrink: float = 1.0, gamma: float = 1.0) -> Schedule:
@@ -143,9 +154,8 @@ def untuned_warmup(beta2: float, shape: str = "linear") -> Schedule:
     return constant(1) if steps == 1 else linear(1 / steps, 1, over=f"{steps - 1} steps")
 
 
-def _grouped(length: str | None) -> str:
+def _grouped(text: str) -> str:
     """Return a length that can stand behind a minus: a sum's signs would turn, so it is put inside a function."""
-    text = str(length)
     return f"max({text}, 0 steps)" if " - " in text or " + " in text else text
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError
+from .errors import InputError, did_you_mean
 from .schedule import Schedule
 from .text import parse
 
@@ -127,6 +127,10 @@ class Run:
 
         A new length (`steps` or `epochs`) replaces the old one and stages; samples or batch_size replace steps_per_epoch.
         """
+        known = [item.name for item in fields(self)]
+        for name in facts:
+            if name not in known:
+                raise InputError(f"a run has no fact {name!r}{did_you_mean(name, known)}")
         given = {name: value for name, value in facts.items() if value is not None}
         for name in ("batch_size", "accumulate"):
             if name in given and any(getattr(stage, name) for stage in self.stages) and not {"steps", "epochs"} & given.keys():

@@ -140,9 +140,9 @@ class Schedule:
         return None if over is None else frame.ticks(over, f"{type(self).__name__}: over")
 
     @property
-    def counts_epochs(self) -> bool:
-        """Whether something in it asks for the run's epochs, so that no two cycles of it need be alike."""
-        return any(inner.counts_epochs for inner in self.inner())
+    def tied_to_run(self) -> bool:
+        """Whether something in it asks for the run's epochs or metrics, so that no two cycles of it need be alike."""
+        return any(inner.tied_to_run for inner in self.inner())
 
     def inner(self) -> Iterator[Schedule]:
         """Yield the schedules that this one is made of."""

@@ -16,17 +16,20 @@ if TYPE_CHECKING:
 class Seat:
     """One optimizer under a driver: its counter, its hooks, and the lanes on which values reach its groups."""
 
-    def __init__(self, driver: Driver, optimizer: Any, number: int) -> None:
+    def __init__(self, driver: Driver, optimizer: Any, number: int, updates: int) -> None:
         self.driver, self.number, self.optimizer = driver, number, optimizer
         self.plan = driver.unfed
-        self.updates = 0
-        self.fed = 0  # metrics that its plan knows
+        self.updates = updates
         self._lanes: list[list[Any]] = []  # key, values of the block, last value, groups to compare, to write alone, turns
         self._curve_of_lane: list[int] = []
         previous = getattr(optimizer, "_etude_seat", None)
         if previous is not None:
             previous.release()  # one plan to an optimizer: a notebook cell run again replaces its driver
-            driver.tell("replaced", "this optimizer had a driver already; the new one takes its place, and counts from 0")
+            driver.tell(
+                "replaced", f"this optimizer had a driver already; the new one takes its place, and counts from {updates}"
+            )
+        self._width = len(optimizer.param_groups)
+        self._came = None if previous else self._strange_rate()
         self.take()
         self._handles = [
             optimizer.register_step_pre_hook(self.before),
@@ -34,10 +37,27 @@ class Seat:
         ]
         optimizer._etude_seat = self
 
+    def _strange_rate(self) -> tuple[str, float] | None:
+        """Return a group with the rate that its optimizer was given, where the plan does not know it: neither base nor first."""
+        now = self.plan.at(self.updates)["lr"]
+        for group in self.optimizer.param_groups:
+            name = self._name(group)
+            known = [float(group[key]) for key in ("lr", "initial_lr", "max_lr") if key in group]
+            right = (float(self.plan.recipe.base("lr", name) or 0.0), now[name])
+            if not any(abs(rate - one) <= 1e-9 * abs(one) for rate in known for one in right):
+                return name, known[0]
+        return None
+
     def release(self) -> None:
         for handle in self._handles:
             handle.remove()
         self.optimizer._etude_seat = None
+
+    def replan(self) -> None:
+        """Follow the plan with all that was fed until now, from the next update on."""
+        fed = [(made[self.number], name, value) for made, name, value in self.driver.metrics]
+        self.plan = self.driver.unfed.fed(fed) if fed else self.driver.unfed
+        self._size = 0  # its values are brought in before the next update
 
     # The two hooks are the hot path: about half a microsecond for three groups.
 
@@ -52,8 +72,7 @@ class Seat:
         index = self.updates - self._first
         if not 0 <= index < self._size:
             index = self._load()
-            if self.updates >= self.plan.total:
-                self._tell_the_end()
+            self._look_around()
         for lane in self._lanes:
             key, values, last, watched, others, turns = lane
             value = lane[2] = values[index]
@@ -94,9 +113,6 @@ class Seat:
 
     def take(self) -> None:
         """Match the optimizer's groups by name as they are now, and write the values of the next update."""
-        if self.fed != len(self.driver.metrics):
-            self.fed = len(self.driver.metrics)
-            self.plan = self.driver.unfed.fed((made[self.number], name, value) for made, name, value in self.driver.metrics)
         self._groups = self.optimizer.param_groups
         self._width, self._end = len(self._groups), self._groups[-1]
         self._size = 0
@@ -136,6 +152,8 @@ class Seat:
             for (key, curve), pairs in lanes.items()
             for turns in [_turns(pairs)]
         ]
+        if not self.updates:
+            self._size = 0  # so that the first update looks around
 
     def _name(self, group: Mapping[str, Any]) -> str:
         """Return the plan's group for a parameter group."""
@@ -166,12 +184,30 @@ class Seat:
             lane[1] = self._curves[curve]
         return self.updates - self._first
 
-    def _tell_the_end(self) -> None:
-        self.driver.tell(
-            "end",
-            f"the run is over: the plan has {self.plan.total} updates, and more are made; the values at its end are held. "
-            "Give the recipe's run its real length",
-        )
+    def _look_around(self) -> None:
+        """Tell of an update that is none of the plan's: before its first, or after its last."""
+        if self.updates >= self.plan.total:
+            self.driver.tell(
+                "end",
+                f"the run is over: the plan has {self.plan.total} updates, and more are made; the values at its end are held. "
+                "Give the recipe's run its real length",
+            )
+        if self.updates:
+            return
+        if self.optimizer.state:
+            self.driver.tell(
+                "begun",
+                "the optimizer has made updates before, and this driver counts from 0: load the driver's own state, "
+                "or say how many, as in drive(optimizer, plan, updates=45_000)",
+            )
+        elif self._came:
+            name, rate = self._came
+            base = self.plan.recipe.base("lr", name)
+            self.driver.tell(
+                "base",
+                f"group {name!r} came with lr {rate:g}; the recipe's base value, {base:g}, counts. "
+                f"To keep the optimizer's: recipe.override(lr={rate:g})",
+            )
 
     def _changed(self, group: Any, key: str, planned: Any, now: Any) -> None:
         name = "momentum" if key == "betas" else key

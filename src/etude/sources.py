@@ -35,6 +35,8 @@ def read(source: Any, *, steps: int | None = None, interval: str | None = None) 
         >>> read({"name": "ExponentialLR", "gamma": 0.9}).schedules
         {'lr': decay(0.9, per="1 step")}
     """
+    if (steps, interval) != (None, None) and (isinstance(source, Recipe | Schedule) or str(source) in ready()):
+        raise InputError("steps= and interval= are for a framework's schedulers: a recipe or schedule of etude says both itself")
     if isinstance(source, Recipe):
         return source
     if isinstance(source, Schedule):

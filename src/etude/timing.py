@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from .arrays import Scalar, Value
 from .errors import InputError
 from .fields import Position, Span
+from .plateaus import plateau
 from .ramp import Ramp, Way, complement
 from .schedule import Curve, Frame, Schedule, Wrapper, family
 
@@ -110,14 +111,23 @@ class skip(Wrapper):
     by: Span
     positional: ClassVar[int] = 2
 
+    def check(self) -> None:
+        if any(isinstance(one, plateau) for one in self.schedule.walk()):
+            raise InputError(f"skip: a plateau has no past that could be skipped, got {self.schedule!r}")
+
     def bind(self, frame: Frame) -> Curve:
-        by = frame.ticks(self.by, "skip: by")
-        inner = self.schedule.bind(frame.at(frame.origin - by, frame.span + by))
+        inner = self.schedule.bind(self._ahead(frame))
         return Curve(inner.value, tuple(knot for knot in inner.knots if knot[0] >= frame.origin))
 
     def length(self, frame: Frame) -> float | None:
-        length = self.schedule.length(frame)
-        return None if length is None else max(length - frame.ticks(self.by, "skip: by"), 0.0)
+        ahead = self._ahead(frame)
+        length = self.schedule.length(ahead)
+        return None if length is None else max(length - (frame.origin - ahead.origin), 0.0)
+
+    def _ahead(self, frame: Frame) -> Frame:
+        """Return the frame that begins as much earlier."""
+        by = frame.ticks(self.by, "skip: by")
+        return frame.at(frame.origin - by, frame.span + by)
 
 
 @family
@@ -139,7 +149,7 @@ class per_epoch(Wrapper):
     schedule: Schedule
 
     @property
-    def counts_epochs(self) -> bool:
+    def tied_to_run(self) -> bool:
         return True
 
     def bind(self, frame: Frame) -> Curve:

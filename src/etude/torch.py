@@ -18,7 +18,7 @@ from typing import Any
 from .driver import Driver, EtudeWarning
 from .errors import InputError, did_you_mean, need
 from .groups import Parameter, assign
-from .plan import Plan
+from .plan import Plan, index
 from .recipe import Recipe
 
 __all__ = ["Driver", "EtudeWarning", "build", "drive", "parameters"]
@@ -125,16 +125,17 @@ def _optimizer(recipe: Recipe, groups: list[dict[str, Any]]) -> Any:
         raise InputError(f"optimizer {settings.name} refuses its arguments: {error}") from None
 
 
-def drive(optimizers: Any, plan: Plan) -> Driver:
+def drive(optimizers: Any, plan: Plan, *, updates: int = 0) -> Driver:
     """Put a plan's values into one optimizer or several, from now on before each of their updates.
 
     Args:
         optimizers: A torch optimizer or a list of them; groups are matched by their "name".
         plan: The plan.
+        updates: How many updates were made before, where a run is taken over that no driver counted.
     Returns:
         The driver, duck-typed like a torch scheduler.
     Raises:
-        InputError: a parameter group's name is not in the plan, or several groups have none.
+        InputError: a parameter group's name is not in the plan, several groups have none, or `updates` is below 0.
 
     Example:
         >>> import torch, etude
@@ -150,7 +151,9 @@ def drive(optimizers: Any, plan: Plan) -> Driver:
         0.05
         0.0146
     """
-    return Driver(list(optimizers) if isinstance(optimizers, Sequence) else [optimizers], plan, _agree)
+    return Driver(
+        list(optimizers) if isinstance(optimizers, Sequence) else [optimizers], plan, index(updates, "count of updates"), _agree
+    )
 
 
 def _agree(value: float) -> float:

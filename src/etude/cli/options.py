@@ -43,11 +43,24 @@ def metrics_option(function: Callable[..., Any]) -> Callable[..., Any]:
 def planned(source: str, flags: dict[str, Any], metrics: str | None) -> Plan:
     """Return the plan of a recipe, with a log of metrics replayed where one is given."""
     plan = load(source, flags).plan()
-    if metrics is None:
-        return plan
+    return plan if metrics is None else replayed(plan, metrics)
+
+
+def replayed(plan: Plan, metrics: str) -> Plan:
+    """Return a plan with a log of metrics replayed; what the log leaves open is printed."""
+    import warnings
+
     from ..replay import replay
 
+    warnings.showwarning = note
     return replay(plan, Path(metrics))
+
+
+def note(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: str | None = None
+) -> None:
+    """Print a warning as a line of its own, without the place in the code that a library user needs."""
+    click.echo(f"note: {message}", err=True)
 
 
 def load(source: str, flags: dict[str, Any]) -> Recipe:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..errors import InputError
-from .options import metrics_option, planned, recipe_options
+from .options import load, metrics_option, recipe_options, replayed
 
 
 @click.command()
@@ -27,7 +27,10 @@ def plot(recipes: tuple[str, ...], metrics: str | None, out: str, stages: bool, 
     from ..draw.stages import draw_stages
 
     path = Path(out)
-    plans = [planned(recipe, flags, metrics) for recipe in recipes]
+    plans = [load(recipe, flags).plan() for recipe in recipes]
+    if metrics is not None:
+        waiting = [plan for plan in plans if plan.watched()] or plans  # where none waits, the first says so
+        plans = [replayed(plan, metrics) if plan in waiting else plan for plan in plans]
     if stages and len(plans) > 1:
         raise InputError(f"--stages takes one recipe, got {len(plans)}")
     if stages and path.suffix == ".html":

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from ..errors import InputError, need
-from .train import finished, note, stopped
+from .options import note
+from .train import finished, stopped
 
 
 @click.command()

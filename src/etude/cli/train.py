@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ..errors import InputError, need
-from .options import load, recipe_options
+from .options import load, note, recipe_options
 
 
 @click.command()
@@ -37,13 +37,6 @@ def train(recipe: str, out: str | None, model: str | None, data: str | None, see
         finished(folder, run(replace(loaded, train=settings), folder))
     except KeyboardInterrupt:
         stopped(folder)
-
-
-def note(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: str | None = None
-) -> None:
-    """Print a warning as a line of its own, without the place in the code that a library user needs."""
-    click.echo(f"note: {message}", err=True)
 
 
 def _folder_name(name: str) -> str:

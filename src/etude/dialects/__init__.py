@@ -1,15 +1,42 @@
 """Dialects: a framework's own way to say a recipe, read into ours. One file a framework; nothing of it is imported or run.
 
-A dialect has `takes(description)`, whether a mapping is its own, and `read(description)`; and, where its objects can be read,
-`describe(object)`, which returns the description of a live one.
+What a dialect has is `Dialect`; one more is its module here, named in `_dialects`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from ..recipe import Recipe
+
+
+class Dialect(Protocol):
+    """A module that reads one framework."""
+
+    NAMES: tuple[str, ...]
+    """What its schedulers are called, for messages."""
+
+    def takes(self, source: Mapping[str, Any]) -> bool:
+        """Whether a description is its own."""
+
+    def read(self, source: Mapping[str, Any], *, steps: int | None = None) -> Recipe:
+        """Read a description; live functions in it are written as their first `steps` values."""
+
+    def whole(self, source: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a description that holds the scheduler alone as one that can say more of it."""
+
+    def describe(self, source: Any) -> dict[str, Any] | None:
+        """Return the description of a live object; None of what is not its own."""
+
+    def agree(self, source: Any, recipe: Recipe) -> Recipe:
+        """Hold what was read against the live object, and return it with what is to be told."""
+
+
+def _dialects() -> tuple[Dialect, ...]:
+    from . import keras, torch
+
+    return (torch, keras)
 
 
 def read(source: Any, steps: int | None = None, interval: str | None = None) -> Recipe | None:
@@ -20,24 +47,17 @@ def read(source: Any, steps: int | None = None, interval: str | None = None) -> 
         steps: How many values of a live function may be written as a table.
         interval: What a scheduler's step follows, "step" or "epoch".
     """
-    from . import keras, torch
-
-    dialects: tuple[Any, ...] = (torch, keras)
-    for dialect in dialects:
+    for dialect in _dialects():
         description = source if isinstance(source, Mapping) else dialect.describe(source)
         if description is None or not dialect.takes(description):
             continue
         if interval is not None:
             description = {**dialect.whole(description), "interval": interval}
-        recipe: Recipe = dialect.read(description, steps=steps)
-        if not isinstance(source, Mapping):
-            dialect.agree(source, recipe)
-        return recipe
+        recipe = dialect.read(description, steps=steps)
+        return recipe if isinstance(source, Mapping) else dialect.agree(source, recipe)
     return None
 
 
 def names() -> list[str]:
     """Return every name of a scheduler, schedule, callback or optimizer that some dialect knows."""
-    from . import keras, torch
-
-    return [*torch.NAMES, *keras.NAMES]
+    return [name for dialect in _dialects() for name in dialect.NAMES]

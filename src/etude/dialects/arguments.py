@@ -4,12 +4,48 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from ..errors import InputError, did_you_mean
 from ..fields import number
+from ..recipe import Optimizer
+from ..run import Run
 
 _REQUIRED: Any = object()
+_FACTS = ("epochs", "samples", "batch_size", "devices", "accumulate", "drop_last", "steps_per_epoch", "steps")
+
+
+def run_of(facts: Any) -> Run:
+    """Return the run that a description gives the facts of."""
+    for key in mapping(facts, "run"):
+        if key not in _FACTS:
+            raise InputError(f"run has no fact {key!r}{did_you_mean(str(key), _FACTS)}")
+    return Run(**facts)
+
+
+def optimizer_of(facts: Any) -> dict[str, Any]:
+    """Return the settings of an Optimizer that a description gives beside a schedule, its lr left out."""
+    known = [item.name for item in fields(Optimizer) if item.name != "lr"]
+    given = dict(mapping(facts, "optimizer"))
+    for key in given:
+        if key not in known:
+            raise InputError(f"optimizer has no setting {key!r}{did_you_mean(str(key), known)}")
+    return given
+
+
+def mapping(value: Any, what: str) -> Mapping[str, Any]:
+    """Return a mapping, refusing everything else by name."""
+    if not isinstance(value, Mapping):
+        raise InputError(f"{what} must be a mapping of keys to values, got {value!r}")
+    return value
+
+
+def numbers_of(value: Any, what: str) -> list[float]:
+    """Return a list of finite numbers, which may be empty."""
+    if not isinstance(value, list | tuple):
+        raise InputError(f"{what} must be a list of numbers, got {value!r}")
+    return [number(one, f"{what}[{index}]") for index, one in enumerate(value)]
 
 
 class Arguments:
@@ -68,13 +104,13 @@ class Arguments:
         if not isinstance(value, list | tuple):
             return [number(value, f"{self.name}: {key}")] * count
         if len(value) != count:
-            raise self.refuse(f"{key} must be one number or {count}, one for each group, got {len(value)}")
+            raise self.refuse(f"{key} must be one number, or one for each group, of which there are {count}; got {len(value)}")
         return [number(item, f"{self.name}: {key}[{index}]") for index, item in enumerate(value)]
 
     def done(self) -> None:
         """Refuse what was not taken."""
         for key in self.given:
-            if key in ("lr", "momentum", "weight_decay"):
+            if key not in self.taken and key in ("lr", "momentum", "weight_decay"):
                 raise self.refuse(f"{key!r} is the optimizer's: put it beside the scheduler, as in 'optimizer': {{{key!r}: 0.1}}")
             if key not in self.taken:
                 raise self.refuse(f"has no setting {key!r}{did_you_mean(str(key), self.taken)}")

@@ -15,23 +15,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..arrays import Scalar
 from ..errors import InputError, did_you_mean
 from ..expression import compile_expression
 from ..fields import Absolute, number
 from ..formulas import formula, recursion
-from ..laws import values
 from ..plateaus import plateau
 from ..recipe import Optimizer, Recipe
-from ..run import Run
-from ..schedule import Schedule, constant
-from .arguments import Arguments
-from .keras_laws import LAWS, late, law
-from .lambdas import parameters, renamed
+from ..schedule import Schedule
+from .arguments import Arguments, mapping, optimizer_of, run_of
+from .keras_laws import LAWS, REFUSED, late, law
+from .lambdas import parameters, renamed, stepwise
 
 __all__ = ["NAMES", "agree", "describe", "read", "takes", "whole"]
 CALLBACKS = ("ReduceLROnPlateau", "LearningRateScheduler")
 OPTIMIZERS = ("SGD", "Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Adagrad", "Adadelta")
-NAMES = (*LAWS, *CALLBACKS, *OPTIMIZERS)
+NAMES = (*LAWS, *REFUSED, *CALLBACKS, *OPTIMIZERS)
 _ABOUT = ("graph", "precision", "run", "name", "interval", "module", "registered_name", "optimizer")
 _HORIZON = 100_000  # steps of a run whose length is not known
 _HOMES = ("keras", "tf_keras", "tensorflow")
@@ -66,15 +65,17 @@ def read(source: Mapping[str, Any], *, steps: int | None = None) -> Recipe:
         {'lr': cosine(1, 0, over="100 steps")}
     """
     name = str(_name(source))
+    if name in REFUSED:
+        raise InputError(f"{name} {REFUSED[name]}")
     about = {key: source[key] for key in _ABOUT if key in source}
     config = source.get("config")
     flat = {key: value for key, value in source.items() if key not in (*_ABOUT, "schedule", "callback", "class_name", "config")}
+    rate = flat.pop("learning_rate", 0.001) if name in CALLBACKS else None
     if config is None:
         config = flat
-    elif flat.keys() - {"learning_rate"}:
-        raise InputError(f"{name}: no key {next(iter(flat.keys() - {'learning_rate'}))!r} beside its config")
-    if not isinstance(config, Mapping):
-        raise InputError(f"{name}: config must be a mapping of its settings, got {config!r}")
+    elif flat:
+        raise InputError(f"{name}: no key {next(iter(flat))!r} beside its config")
+    config = mapping(config, f"{name}: config")
     if about.get("interval", "step") != "step":
         raise InputError("interval: Keras says itself what counts: schedules the updates, callbacks the epochs")
     a = Arguments(name, config)
@@ -83,7 +84,7 @@ def read(source: Mapping[str, Any], *, steps: int | None = None) -> Recipe:
     if name in OPTIMIZERS:
         return reader.optimizer(name, a)
     if name in CALLBACKS:
-        return reader.callback(name, a, flat.get("learning_rate", source.get("learning_rate", 0.001)))
+        return reader.callback(name, a, rate)
     return reader.schedule(name, a)
 
 
@@ -94,8 +95,8 @@ class _Reader:
         flags = Arguments("the description", about)
         self.graph, self.tabulate = flags.flag("graph", False), tabulate
         self.single = flags.word("precision", ("float64", "float32"), "float64") == "float32"
-        self.run, self.name = Run(**flags.take("run", {})), about.get("name")
-        self.settings: dict[str, Any] = dict(flags.take("optimizer", {}))
+        self.run, self.name = run_of(flags.take("run", {})), about.get("name")
+        self.settings = optimizer_of(flags.take("optimizer", {}))
         self.notes: list[str] = []
 
     def _recipe(self, name: str, base: float, schedule: Schedule | None) -> Recipe:
@@ -156,8 +157,6 @@ class _Reader:
         if "lr" not in expression.names:
             self.notes.append(f"learning_rate {rate:g}: the function gives the learning rate itself, so the base value is 1")
             return self._recipe(name, 1.0, formula(text))
-        from ..arrays import Scalar
-
         first = number(float(expression({"epoch": 0.0, "lr": rate}, Scalar)), f"{name}: schedule at epoch 0")
         if first != rate:
             self.notes.append(f"learning_rate {rate:g}: the function makes {first:g} of it before the first epoch")
@@ -176,10 +175,22 @@ class _Reader:
             except TypeError:  # as Keras itself finds out which of the two it is
                 rate = float(function(epoch))
             levels.append(rate)
-        changes = [epoch for epoch in range(1, len(levels)) if levels[epoch] != levels[epoch - 1]]
-        if not changes:
-            return constant(levels[0])
-        return values([levels[0], *(levels[epoch] for epoch in changes)], at=[f"{epoch} epochs" for epoch in changes])
+        return stepwise(levels, "epoch")
+
+    def _note_the_rest(self, a: Arguments) -> None:
+        """Tell of settings of an optimizer that are no part of a recipe; refuse what is no setting at all."""
+        batches = a.take("gradient_accumulation_steps", None) or 1
+        if batches != 1:
+            self.notes.append(
+                f"gradient_accumulation_steps {batches!r}: Keras moves its schedules with every batch, not with every update: "
+                f"there this one goes {batches} times as fast as is shown for updates"
+            )
+        for key in ("clipnorm", "global_clipnorm", "clipvalue", "use_ema", "rho", "centered", "initial_accumulator_value"):
+            if a.take(key, None):
+                self.notes.append(f"{key} {a.given[key]!r}: no part of the schedule, and not read")
+        for key in _SILENT:
+            a.take(key, None)
+        a.done()
 
     def optimizer(self, name: str, a: Arguments) -> Recipe:
         rate = a.take("learning_rate", 0.001)
@@ -192,34 +203,40 @@ class _Reader:
             self.settings["betas"] = (a.number("beta_1", 0.9), a.number("beta_2", 0.999))
         if (decay := a.take("weight_decay", 0.004 if name == "AdamW" else None)) is not None:
             self.settings["weight_decay"] = number(decay, f"{name}: weight_decay")
-        for key in ("clipnorm", "global_clipnorm", "clipvalue", "use_ema"):
-            if a.given.get(key):
-                self.notes.append(f"{key} {a.given[key]!r}: no part of the schedule, and not read")
-        if (batches := a.given.get("gradient_accumulation_steps") or 1) != 1:
-            self.notes.append(
-                f"gradient_accumulation_steps {batches!r}: Keras moves its schedules with every batch, not with every update: "
-                f"there this one goes {batches} times as fast as is shown for updates"
-            )
+        if (eps := a.take("epsilon", None)) is not None:
+            self.settings["eps"] = number(eps, f"{name}: epsilon")
+        if a.flag("amsgrad", False):
+            self.settings["options"] = {"amsgrad": True}
+        self._note_the_rest(a)
         if not isinstance(rate, Mapping):
             return self._recipe(name, number(rate, f"{name}: learning_rate"), None)
         inner = str(_name(rate))
         if inner not in LAWS:
             raise InputError(f"{name}: learning_rate: Keras has no schedule {inner!r}{did_you_mean(inner, LAWS)}")
-        inner_arguments = Arguments(inner, rate.get("config", {}))
+        inner_arguments = Arguments(inner, mapping(rate.get("config", {}), f"{inner}: config"))
         inner_arguments.take("name", None)
         base, schedule = self._law(inner, inner_arguments)
         return self._recipe(inner, base, schedule)
 
 
+_SILENT = ("ema_momentum", "ema_overwrite_frequency", "loss_scale_factor")  # settings of what is off unless another says so
+
+
 def _plateau(a: Arguments) -> plateau:
-    """Keras counts from the first bad epoch on, and a cooldown's last epoch counts again: both are one less here."""
+    """Keras counts from the first bad epoch on, and a cooldown's last epoch counts again: both are one less here.
+
+    It takes its first metric as the best even where that is no number, and then never finds a better one; ours takes the next.
+    """
     monitor, mode = str(a.take("monitor", "val_loss")), a.word("mode", ("auto", "min", "max"), "auto")
-    if mode == "auto":
-        mode = "max" if any(word in monitor for word in ("acc", "auc")) else "min"
+    if mode == "auto":  # Keras asks the metric itself; its name says it of these
+        up, down = (any(word in monitor.lower() for word in words) for words in (("acc", "auc"), ("loss", "error")))
+        if up == down:
+            raise a.refuse(f"mode auto can't be told from the name {monitor!r}; give mode: min or max")
+        mode = "max" if up else "min"
     factor, floor = a.number("factor", 0.1), a.number("min_lr", 0.0)
     if factor >= 1:
         raise a.refuse(f"factor must be below 1, got {factor:g}")
-    delta = a.number("min_delta", 1e-4)
+    delta = abs(a.number("min_delta", 1e-4))  # as Keras takes it, which also negates its own once it has begun
     return plateau(
         factor,
         patience=max(a.number("patience", 10) - 1, 0),
@@ -248,5 +265,6 @@ def describe(source: Any) -> dict[str, Any] | None:
     raise InputError(f"{name} of Keras can't be read; known: {', '.join([*LAWS, *CALLBACKS, *OPTIMIZERS])}")
 
 
-def agree(source: Any, recipe: Recipe) -> None:
+def agree(source: Any, recipe: Recipe) -> Recipe:
     """Keras's schedules keep no state: there is nothing that could disagree."""
+    return recipe

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from ..arrays import Scalar
 from ..compose import between
 from ..expression import compile_expression
+from ..fields import number
 from ..formulas import formula
 from ..laws import decay, inverse, steps, values
 from ..phases import chain, repeat
@@ -75,7 +76,7 @@ def _length(a: Arguments, key: str = "decay_steps") -> float:
 
 def _rate(a: Arguments) -> float:
     """Return the initial learning rate, by the name it has in Keras or in TF 1."""
-    key = "learning_rate" if "learning_rate" in a.given else "initial_learning_rate"
+    key = _key(a)
     rate = a.number(key)
     if rate <= 0:
         raise a.refuse(f"{key} must be above 0, got {rate:g}")
@@ -115,7 +116,10 @@ def piecewise_constant_decay(a: Arguments, words: _Words) -> Law:
     boundaries, levels = a.take("boundaries"), a.take("values")
     if not all(isinstance(one, list | tuple) for one in (boundaries, levels)) or len(levels) != len(boundaries) + 1:
         raise a.refuse(f"values must be one more than boundaries, got {levels!r} and {boundaries!r}")
-    base = float(levels[0]) or 1.0
+    boundaries, levels = (
+        [number(one, f"{a.name}: {key}") for one in given] for key, given in (("boundaries", boundaries), ("values", levels))
+    )
+    base = levels[0] or 1.0
     if not boundaries:
         return Law(base, constant(levels[0] / base), _n(levels[0] / base))
     # the value on the boundary itself is still the old one
@@ -232,10 +236,6 @@ def linear_cosine_decay(a: Arguments, words: _Words) -> Law:
     return Law(base, curve + constant(beta) if beta else curve, text)
 
 
-def noisy_linear_cosine_decay(a: Arguments, words: _Words) -> Law:
-    raise a.refuse("draws its noise at random, step by step: no schedule is that curve")
-
-
 LAWS: dict[str, Callable[[Arguments, _Words], Law]] = {
     "ExponentialDecay": exponential_decay,
     "InverseTimeDecay": inverse_time_decay,
@@ -252,9 +252,11 @@ LAWS: dict[str, Callable[[Arguments, _Words], Law]] = {
     "cosine_decay": cosine_decay,
     "cosine_decay_restarts": cosine_decay_restarts,
     "linear_cosine_decay": linear_cosine_decay,
-    "noisy_linear_cosine_decay": noisy_linear_cosine_decay,
 }
 """By the name of the class in Keras, or of the function in tf.compat.v1.train."""
+
+
+REFUSED = {"noisy_linear_cosine_decay": "draws its noise at random, step by step: no schedule is that curve"}
 
 
 def law(name: str, a: Arguments, horizon: float, *, graph: bool) -> Law:

@@ -6,12 +6,14 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..arrays import Scalar
 from ..errors import InputError
 from ..expression import compile_expression, parse_tree
 from ..fields import number
 from ..formulas import formula, recursion
 from ..laws import decay, values
 from ..schedule import Schedule, constant
+from ..units import number_text
 from .arguments import Arguments
 
 _LONGEST = 2_000  # characters
@@ -30,7 +32,7 @@ def factor(a: Arguments, place: Any, *, key: str = "lr_lambda", cycle: float | N
     if isinstance(given, str):
         text = _named(given, place.unit)
         if cycle is not None:
-            text = _named(given, f"(floor({place.unit} / {cycle:g}) + 1)")
+            text = _named(given, f"(floor({place.unit} / {number_text(cycle)}) + 1)")
         return formula(text)
     if cycle is not None and callable(given):
         per_cycle = given
@@ -44,7 +46,7 @@ def growth(a: Arguments, place: Any, key: str = "lr_lambda") -> Growth:
     if isinstance(given, str):
         text = _named(given, place.unit)
         expression = compile_expression(text, (place.unit,))
-        first = float(expression({place.unit: 0.0}, _scalar()))
+        first = float(expression({place.unit: 0.0}, Scalar))
         if not expression.names and first > 0:
             return Growth(decay(first, per=place.span(1)) if first != 1 else constant(1), first)
         return Growth(recursion(f"lr * ({text})", every=None if place.unit == "step" else "1 epoch"), first)
@@ -52,13 +54,7 @@ def growth(a: Arguments, place: Any, key: str = "lr_lambda") -> Growth:
     products = [1.0]
     for one in factors[1:]:
         products.append(products[-1] * one)
-    return Growth(_piecewise(place, products), factors[0])
-
-
-def _scalar() -> Any:
-    from ..arrays import Scalar
-
-    return Scalar
+    return Growth(stepwise(products, place.unit), factors[0])
 
 
 def _own(a: Arguments, place: Any, key: str) -> Any:
@@ -66,7 +62,10 @@ def _own(a: Arguments, place: Any, key: str) -> Any:
     given = a.take(key)
     if isinstance(given, list | tuple) and not all(isinstance(one, int | float) for one in given):
         if len(given) != place.groups:
-            raise a.refuse(f"{key} must be one or {place.groups}, one for each group, got {len(given)}")
+            raise a.refuse(
+                f"{key} must be one function, or one for each group of the optimizer, of which there are {place.groups}; "
+                f"got {len(given)}"
+            )
         return given[place.group]
     return given
 
@@ -75,7 +74,9 @@ def _named(text: str, name: str) -> str:
     """Return an expression with its one variable called `name`, whatever a lambda or the expression itself calls it."""
     names = parameters(text)
     if len(names) > 1:
-        raise InputError(f"{text!r} must be a function of one number, got {', '.join(names)}")
+        unknown = [word for word in names if word not in ("epoch", "step")]
+        cure = f"; write the value of {', '.join(unknown)}" if len(unknown) < len(names) else ""
+        raise InputError(f"{text!r} must be a function of one number, got {', '.join(names)}{cure}")
     return renamed(text, dict.fromkeys(names, name))
 
 
@@ -87,7 +88,8 @@ def parameters(text: str) -> list[str]:
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     owners = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     names = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called | owners)
-    return list(dict.fromkeys(node.id for node in names if node.id not in ("pi", "e")))
+    found = list(dict.fromkeys(node.id for node in names if node.id != "pi"))
+    return found if found == ["e"] else [word for word in found if word != "e"]
 
 
 def renamed(text: str, names: Mapping[str, str]) -> str:
@@ -106,7 +108,7 @@ def _tree(text: str) -> ast.expr:
 
 
 def _table(a: Arguments, place: Any, key: str, given: Any) -> Schedule:
-    return _piecewise(place, _values(a, place, key, given))
+    return stepwise(_values(a, place, key, given), place.unit)
 
 
 def _values(a: Arguments, place: Any, key: str, given: Any) -> list[float]:
@@ -126,9 +128,9 @@ def _values(a: Arguments, place: Any, key: str, given: Any) -> list[float]:
     return [number(float(function(step)), f"{a.name}: {key}({step})") for step in range(place.tabulate)]
 
 
-def _piecewise(place: Any, levels: Sequence[float]) -> Schedule:
-    """Return values at successive scheduler steps, held where they stay the same and after the last."""
+def stepwise(levels: Sequence[float], unit: str) -> Schedule:
+    """Return values at successive steps or epochs, held where they stay the same and after the last."""
     changes = [step for step in range(1, len(levels)) if levels[step] != levels[step - 1]]
     if not changes:
         return constant(levels[0])
-    return values([levels[0], *(levels[step] for step in changes)], at=[place.span(step) for step in changes])
+    return values([levels[0], *(levels[step] for step in changes)], at=[f"{step} {unit}s" for step in changes])

@@ -21,13 +21,12 @@ from ..errors import InputError, did_you_mean
 from ..fields import number
 from ..groups import Group
 from ..recipe import Optimizer, Recipe
-from ..run import Run
 from ..schedule import Schedule
 from ..timing import per_epoch
-from .arguments import Arguments
+from .arguments import Arguments, mapping, numbers_of, run_of
 from .torch_chains import chained, cosine_from, cyclic_begun, resumed, sequential
 from .torch_cycles import CYCLING, momenta, one_cycle_peak, one_cycle_steps
-from .torch_description import DEFAULTS, NAMES, arguments, children_of, flat, mapping, updates_per_epoch
+from .torch_description import DEFAULTS, NAMES, arguments, check_settings, children_of, flat, updates_per_epoch
 from .torch_laws import LAWS
 from .torch_live import agree, describe
 from .torch_place import Law, Peak, Place
@@ -74,8 +73,13 @@ class _Reader:
 
     def __init__(self, source: Mapping[str, Any], tabulate: int | None) -> None:
         self.scheduler, self.tabulate = mapping(source["scheduler"], "scheduler"), tabulate
-        self.run = Run(**mapping(source.get("run", {}), "run"))
+        self.run = run_of(source.get("run", {}))
         self.interval = source.get("interval", "step")
+        self.notes: list[str] = []
+        if "interval" not in source and "step_argument" not in source and self.scheduler.get("name") not in CYCLING:
+            self.notes.append(
+                "each scheduler.step() is taken for one update; where the loop makes one an epoch, say interval: epoch"
+            )
         if self.interval not in ("step", "epoch"):
             raise InputError(f"interval must be 'step' or 'epoch', got {self.interval!r}")
         self.per_step = updates_per_epoch(source.get("step_argument"))
@@ -83,7 +87,10 @@ class _Reader:
         self._optimizer(mapping(source.get("optimizer", {}), "optimizer"))
         initial = source.get("initial_lr", [group.get("initial_lr") for group in self.groups])
         self.initial = initial if isinstance(initial, list | tuple) else [initial] * len(self.groups)
-        self.notes: list[str] = []
+        if len(self.initial) != len(self.groups):
+            raise InputError(
+                f"initial_lr must be one number, or one for each of {len(self.groups)} groups, got {len(self.initial)}"
+            )
 
     def _optimizer(self, given: Mapping[str, Any]) -> None:
         """Take the optimizer apart: its type, what holds for all groups, and the groups."""
@@ -92,6 +99,9 @@ class _Reader:
         groups = given.pop("groups", None) or [{}]
         if not isinstance(groups, list | tuple):
             raise InputError(f"optimizer: groups must be a list of mappings, got {groups!r}")
+        for one in (given, *groups):
+            check_settings(mapping(one, "optimizer: groups"))
+        self.told = "lr" in given or any("lr" in one for one in groups if isinstance(one, Mapping))
         self.settings = {**DEFAULTS.get(self.kind, {}), **given}
         if "lr" not in self.settings:
             raise InputError(f"optimizer: lr is missing, and torch has no {self.kind} whose default is known here")
@@ -139,7 +149,7 @@ class _Reader:
                 )
             if not isinstance(last, int) or last < 0:
                 raise a.refuse(f"last_epoch must be a whole number of at least -1, got {last!r}")
-            place.own = float(self.initial[group])
+            place.own = number(self.initial[group], "initial_lr")
             return resumed(LAWS[str(name)](a, place) if law.sets else law, a, place, last)
         return law
 
@@ -156,7 +166,7 @@ class _Reader:
             if child.name == "CosineAnnealingLR" and place.own != base and index:
                 raise child.refuse("behind a scheduler that writes initial_lr it goes by that, which can't be read")
             laws.append(cyclic_begun(law, child, place, 0) if child.name == "CyclicLR" and index else law)
-        return chained(laws)
+        return chained(laws, "1 epoch" if self.interval == "epoch" else None)
 
     def _sequential(self, given: Mapping[str, Any], group: int, base: float) -> Law:
         a = arguments(given)
@@ -164,8 +174,7 @@ class _Reader:
         if a.take("last_epoch", -1) != -1:
             raise a.refuse("last_epoch can't be read: torch takes it as the step before, and begins its children anew")
         a.done()
-        if not isinstance(milestones, list | tuple) or not all(isinstance(one, int | float) for one in milestones):
-            raise a.refuse(f"milestones must be a list of numbers, got {milestones!r}")
+        milestones = numbers_of(milestones, f"{a.name}: milestones")
         if len(milestones) != len(children) - 1:
             raise a.refuse(f"{len(children)} schedulers need {len(children) - 1} milestones, got {len(milestones)}")
         if sorted(milestones) != list(milestones) or any(one != int(one) for one in milestones):
@@ -245,6 +254,8 @@ class _Reader:
                 momentum=momentum,
                 weight_decay=None if decay is None else float(decay),
             )
+        if self.tabulate is not None and _any_live(self.scheduler):
+            self.notes.append(f"a live function is written as its first {self.tabulate} values; after them the last is held")
         return self._joined(groups, schedules, momenta)
 
     def _take_length(self, a: Arguments) -> None:
@@ -263,7 +274,7 @@ class _Reader:
         if a.name not in ("OneCycleLR", "CyclicLR"):
             return lr
         top = a.numbers("max_lr", len(self.groups))[group]
-        if top != lr and group == 0:
+        if top != lr and group == 0 and self.told:
             self.notes.append(f"optimizer.lr {lr:g}: {a.name} sets its own, from max_lr")
         return top
 
@@ -324,3 +335,9 @@ class _Reader:
             eps=self.settings.get("eps"),
             options=extra,
         )
+
+
+def _any_live(value: Any) -> bool:
+    """Whether a description holds a function anywhere."""
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return callable(value) or any(map(_any_live, inner))

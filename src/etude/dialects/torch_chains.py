@@ -17,27 +17,22 @@ from .arguments import Arguments
 from .torch_place import Law, Place
 
 
-def chained(laws: list[Law]) -> Law:
-    """Return several schedulers that act on one value, in order, at every step."""
-    last = max((index for index, law in enumerate(laws) if law.sets), default=None)
+def chained(laws: list[Law], every: str | None = None) -> Law:
+    """Return several schedulers that act on one value, in order, at every step, or every so often."""
+    last = max((index for index, law in enumerate(laws) if law.sets), default=-1)
+    on, moving = laws[last].curve if last >= 0 else None, laws[last + 1 :]
     momenta = [law.momentum for law in laws if law.momentum]
     momentum = momenta[-1] if momenta else None
-    if last is None:
-        factors, floors = [law.factor for law in laws], [law.floor for law in laws]
-        on = None
-    else:
-        factors, floors = [law.factor for law in laws[last + 1 :]], [law.floor for law in laws[last + 1 :]]
-        on = laws[last].curve
-    pieces = [piece for piece in factors if piece is not None]
-    if on is not None and not pieces:
+    if on is not None and not moving:
         return Law(on, sets=True, momentum=momentum)
+    pieces = tuple(law.factor for law in moving if law.factor is not None)
+    floors = [Absolute(law.floor) if law.floor else 0.0 for law in moving]
     # what has come down to 0 and rises anew begins from the base value, whatever the others have done
     rises = len(pieces) > 1 and any(isinstance(piece, wave) for piece in pieces)
     if on is None and not any(floors) and not rises:
         product = math.prod(pieces[1:], start=pieces[0])
         return Law(product, factor=product, momentum=momentum)
-    levels = [Absolute(floor) if floor else 0.0 for floor in floors]
-    return Law(fold(tuple(pieces), levels if any(floors) else None, on), sets=on is not None, momentum=momentum)
+    return Law(fold(pieces, floors if any(floors) else None, on, every), sets=on is not None, momentum=momentum)
 
 
 def cyclic_begun(law: Law, a: Arguments, place: Place, begun: int) -> Law:

@@ -8,7 +8,6 @@ from ..compose import between
 from ..fields import Absolute
 from ..laws import decay
 from ..phases import chain, repeat
-from ..policies import triangular
 from ..schedule import Schedule, constant
 from ..shapes import cosine, linear, wave
 from ..timing import skip
@@ -22,7 +21,7 @@ def cyclic_lr(a: Arguments, place: Place) -> Law:
     up = a.number("step_size_up", 2000)
     down = a.take("step_size_down", None)
     down = up if down is None else a.number("step_size_down")
-    gamma, shrink, scale = a.number("gamma", 1.0), 1.0, a.take("scale_fn", None)
+    gamma, scale = a.number("gamma", 1.0), a.take("scale_fn", None)
     mode, scale_mode = a.take("mode", "triangular"), a.take("scale_mode", "cycle")
     if scale is None and mode not in ("triangular", "triangular2", "exp_range"):
         raise a.refuse(f"mode must be triangular, triangular2 or exp_range, got {mode!r}")
@@ -32,11 +31,9 @@ def cyclic_lr(a: Arguments, place: Place) -> Law:
     gamma = gamma if scale is None and mode == "exp_range" else 1.0
 
     def cycle(lo: float | Absolute, hi: float | Absolute) -> Schedule:
-        if down:
-            way = triangular(lo, hi, place.span(up), place.span(down), shrink=shrink)
-        else:
-            way = between(lo, hi, repeat(linear(0, 1), place.span(up), shrink=shrink))
-        inner = way.schedule if isinstance(way, between) else way
+        way = chain(linear(0, 1, over=place.span(up)), linear(1, 0)) if down else linear(0, 1)
+        every = f"{place.span(up)} + {place.span(down)}" if down else place.span(up)
+        inner: Schedule = repeat(way, every, shrink=shrink)
         if gamma != 1:
             inner = inner * decay(gamma, per=place.span(1))
         if scale is not None:
@@ -107,8 +104,10 @@ def one_cycle_steps(a: Arguments) -> int:
 
 def one_cycle_peak(a: Arguments, group: int, groups: int) -> Peak:
     top = a.numbers("max_lr", groups)[group]
-    start = top / a.number("div_factor", 25.0)
-    return Peak(top, start, start / a.number("final_div_factor", 1e4))
+    first, last = a.number("div_factor", 25.0), a.number("final_div_factor", 1e4)
+    if first <= 0 or last <= 0:
+        raise a.refuse(f"div_factor and final_div_factor must be above 0, got {first:g} and {last:g}")
+    return Peak(top, top / first, top / first / last)
 
 
 def _phases(place: Place, shape: Any, ends: list[float], levels: list[Any], over: bool) -> Schedule:

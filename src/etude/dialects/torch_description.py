@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InputError, did_you_mean
-from .arguments import Arguments
+from ..fields import number
+from .arguments import Arguments, mapping
 from .torch_laws import LAWS
 
 NAMES = (*LAWS, "SequentialLR", "ChainedScheduler")
@@ -25,10 +26,16 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 }
 
 
-def mapping(value: Any, what: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise InputError(f"{what} must be a mapping of keys to values, got {value!r}")
-    return value
+def check_settings(given: Mapping[str, Any]) -> None:
+    """Refuse settings of an optimizer or a group that are no numbers."""
+    for key in ("lr", "momentum", "weight_decay", "eps"):
+        if given.get(key) is not None:
+            number(given[key], f"optimizer: {key}")
+    betas = given.get("betas")
+    if betas is not None and (not isinstance(betas, list | tuple) or len(betas) != 2):
+        raise InputError(f"optimizer: betas must be two numbers, got {betas!r}")
+    for beta in betas or ():
+        number(beta, "optimizer: betas")
 
 
 def arguments(given: Mapping[str, Any]) -> Arguments:

@@ -20,7 +20,7 @@ from ..plateaus import plateau
 from ..schedule import Schedule, constant
 from ..shapes import cosine, linear, poly, wave
 from ..timing import hold
-from .arguments import Arguments
+from .arguments import Arguments, numbers_of
 from .lambdas import factor, growth
 from .torch_cycles import ANNEALING, cyclic_lr, one_cycle_lr
 from .torch_place import Law, Place
@@ -47,9 +47,7 @@ def step_lr(a: Arguments, place: Place) -> Law:
 
 
 def multi_step_lr(a: Arguments, place: Place) -> Law:
-    milestones, gamma = a.take("milestones"), a.number("gamma", 0.1)
-    if not isinstance(milestones, list | tuple) or not all(isinstance(one, int | float) for one in milestones):
-        raise a.refuse(f"milestones must be a list of numbers, got {milestones!r}")
+    milestones, gamma = numbers_of(a.take("milestones"), f"{a.name}: milestones"), a.number("gamma", 0.1)
     # a step is compared with them: what is no whole number is never met, and what is below 0 only by the closed form
     met = [max(one, 0) if place.switched else one for one in sorted(milestones) if one == int(one)]
     at = [place.span(one) for one in met if one >= 0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from dataclasses import replace
 from typing import Any
 
 from ..errors import InputError
@@ -37,6 +39,13 @@ def describe(scheduler: Any) -> dict[str, Any] | None:
             "describe what it does as a mapping or a schedule"
         )
     return {"scheduler": _scheduler(scheduler), "optimizer": _optimizer(scheduler), "name": type(scheduler).__name__}
+
+
+def begun(scheduler: Any) -> int:
+    """Return how many steps a live scheduler has made."""
+    inner = getattr(scheduler, "_schedulers", ())
+    made = scheduler.last_epoch if hasattr(scheduler, "last_epoch") else inner[0].last_epoch if inner else 0
+    return max(int(made), 0)
 
 
 def _scheduler(scheduler: Any) -> dict[str, Any]:
@@ -116,8 +125,18 @@ def _optimizer(scheduler: Any) -> dict[str, Any]:
         groups.append({"lr": float(group.get("initial_lr", group["lr"]) if base is None else base), **_plain(kept)})
         if "name" in group:
             groups[-1]["name"] = group["name"]
-    extra = {"nesterov": True} if optimizer.defaults.get("nesterov") else {}
-    return {"type": type(optimizer).__name__, **groups[0], "groups": groups, **extra}
+    return {"type": type(optimizer).__name__, **groups[0], "groups": groups, **_options(optimizer)}
+
+
+def _options(optimizer: Any) -> dict[str, Any]:
+    """Return what an optimizer was told beside what has a key of its own, where that is not its class's default."""
+    defaults = {name: parameter.default for name, parameter in inspect.signature(type(optimizer)).parameters.items()}
+    own = ("params", "lr", "momentum", "betas", "weight_decay")
+    return {
+        key: value
+        for key, value in optimizer.defaults.items()
+        if key in defaults and key not in own and value != defaults[key] and isinstance(value, bool | int | float | str)
+    }
 
 
 def _base(scheduler: Any, group: int) -> float | None:
@@ -138,20 +157,20 @@ def _whole(value: float) -> float:
     return round(value) if abs(value - round(value)) < 1e-6 else value
 
 
-def agree(scheduler: Any, recipe: Recipe) -> None:
+def agree(scheduler: Any, recipe: Recipe) -> Recipe:
     """Refuse a scheduler whose optimizer holds another value than its schedule has at the step that it has reached.
 
-    Somebody wrote into the groups, the scheduler was built in the middle of a run, or two are at work.
+    Somebody wrote into the groups, the scheduler was built in the middle of a run, or two are at work. A recipe has no place in
+    a run, so it gets a note of the one that the scheduler has.
     """
     from ..run import Run
 
-    step = getattr(scheduler, "last_epoch", None)
-    if step is None and hasattr(scheduler, "_schedulers"):
-        step = getattr(scheduler._schedulers[0], "last_epoch", None)
-    if step is None or step < 0 or type(scheduler).__name__ == "ReduceLROnPlateau":
-        return
-    run = recipe.run if recipe.run.steps or recipe.run.epochs else Run(steps=2**40, steps_per_epoch=1)
-    planned = recipe.plan(run).at(min(int(step), int(run.steps or run.epochs or step)))["lr"]
+    step = begun(scheduler)
+    if type(scheduler).__name__ == "ReduceLROnPlateau":
+        return recipe
+    if step >= getattr(scheduler, "total_steps", math.inf):
+        return recipe  # its loop is over, and torch has written what lies past the end
+    planned = recipe.plan(Run(steps=step + 1, steps_per_epoch=1)).at(step)["lr"]
     for (name, ours), group in zip(planned.items(), scheduler.optimizer.param_groups, strict=True):
         held = float(group["lr"])
         if not math.isclose(held, ours, rel_tol=1e-6, abs_tol=1e-12):
@@ -159,3 +178,9 @@ def agree(scheduler: Any, recipe: Recipe) -> None:
                 f"the optimizer's group {name} holds lr {held:g} at step {step}, where {type(scheduler).__name__} has {ours:g}: "
                 "something else wrote into it, or the scheduler was built in the middle of a run; describe it as a mapping"
             )
+    if not step:
+        return recipe
+    note = (
+        f"this scheduler has made {step} steps, and is read from its first; to go on there: drive(optimizer, plan, updates=...)"
+    )
+    return replace(recipe, notes=(*recipe.notes, note))

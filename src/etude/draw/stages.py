@@ -78,9 +78,14 @@ def draw_stages(plan: Plan, path: Path) -> None:
     figure, axes = new_figure(len(terms) + 1, 1, sharex=alone)
     panels = [row[0] for row in axes]
     parts = [index / (_POINTS - 1) for index in range(_POINTS)]
+    places, lines = [part * span for part in parts], [[term.value(part) for part in parts] for term in terms]
+    bounds = min(map(min, lines)), max(map(max, lines))
     for number, (panel, term) in enumerate(zip(panels, terms, strict=False)):
-        panel.plot([part * span for part in parts], [term.value(part) for part in parts], color=COLOURS[0])
+        if number:
+            panel.plot(places, lines[number - 1], color="0.6", linestyle="--", linewidth=1.2)  # where it comes from
+        panel.plot(places, lines[number], color=COLOURS[0], linewidth=1.8)
         style(panel, "factor")
+        panel.set_ylim(bounds[0] - 0.05 * (bounds[1] - bounds[0] or 1), bounds[1] + 0.05 * (bounds[1] - bounds[0] or 1))
         panel.set_title(f"{number + 1}.  {term.label}", loc="left", fontsize=10)
     steps = range(0, total, max(1, total // 4000))
     rates = [row[0] for row in plan.rows([plan.tick(step) for step in steps])["lr"]]
