@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from etude import InputError, Run, Schedule, parse
+from etude import InputError, Run, Schedule, Stage, parse
 from etude.arrays import Scalar
 from etude.schedule import Frame
 from tests.golden.families import ROWS
@@ -36,6 +36,12 @@ def _around(inner: st.SearchStrategy[Schedule]) -> st.SearchStrategy[Schedule]:
         st.builds(etude.per_epoch, inner),
         st.builds(etude.approach, inner, levels, lengths),
         st.builds(etude.clip, inner, levels),
+        st.builds(lambda a, by: _or(lambda: etude.skip(a, by), a), inner, lengths),
+        st.builds(etude.stairs, inner, lengths),
+        st.builds(etude.scaled, inner, st.sampled_from([0.5, 2.0, 3.0])),
+        st.builds(lambda a, b: _or(lambda: etude.fold([a, b], floors=[0, 0.1]), a), inner, inner),
+        st.builds(lambda a, b: _or(lambda: etude.fold([a], on=b, every="1 epoch"), a), inner, inner),
+        st.sampled_from([etude.recursion("lr * (1 - 1 / (step + 3))"), etude.recursion("lr * 0.9", every="1 epoch")]),
         st.builds(etude.repeat, inner, lengths),
     )
 
@@ -58,6 +64,14 @@ runs = st.one_of(
         st.integers(2, 12),
         st.integers(5, 200),
         st.integers(1, 16),
+    ),
+    st.builds(
+        lambda first, second, samples: Run(
+            samples=samples, batch_size=4, stages=(Stage(epochs=first), Stage(epochs=second, batch_size=8))
+        ),
+        st.integers(1, 5),
+        st.integers(1, 5),
+        st.integers(9, 80),
     ),
 )
 

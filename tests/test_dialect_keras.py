@@ -239,18 +239,35 @@ def test_reduce_lr_on_plateau(config, metrics):
 )
 def test_learning_rate_scheduler(text):
     body = text.removeprefix("lambda epoch, lr: ")
-    arguments = "epoch, lr" if "lr" in body else "epoch"
-    function = eval(f"lambda {arguments}: {body}", {"math": math})
-    recorded = fit(keras.callbacks.LearningRateScheduler(function), [0.0] * 10)
-    description = {"callback": "LearningRateScheduler", "config": {"schedule": text}, "learning_rate": 0.1}
+    function = eval(f"lambda {'epoch, lr' if 'lr' in body else 'epoch'}: {body}", {"math": math})
+    callback = keras.callbacks.LearningRateScheduler(function)
     run = Run(epochs=10, steps_per_epoch=2)
-    for plan in (
-        etude.read(description).plan(run),
-        etude.read(keras.callbacks.LearningRateScheduler(function), steps=10).plan(run),
+    for rate, description, steps in (
+        (0.1, {"callback": "LearningRateScheduler", "config": {"schedule": text}, "learning_rate": 0.1}, None),
+        (0.001, callback, 10),  # a live one does not know its optimizer: Keras's default rate
     ):
-        base = 100 if "lr" in body and plan.recipe.optimizer.lr == 1 else 1  # a live one is called with Keras's default of 0.001
-        if base == 1:
-            assert [plan.at(2 * epoch)["lr"]["all"] for epoch in range(10)] == pytest.approx(recorded, rel=5e-6)
+        plan = etude.read(description, steps=steps).plan(run)
+        assert [plan.at(2 * epoch)["lr"]["all"] for epoch in range(10)] == pytest.approx(
+            fit(callback, [0.0] * 10, rate), rel=5e-6, abs=1e-9
+        )
+
+
+def test_a_callback_that_keras_has_run_is_read_as_it_was_set():
+    callback = keras.callbacks.ReduceLROnPlateau(patience=2, min_delta=0.01)
+    before = etude.read(callback).schedules
+    fit(callback, [1.0, 1.0])  # in mode min it negates its min_delta
+    assert etude.read(callback).schedules == before
+    flat = {"callback": "ReduceLROnPlateau", "patience": 2, "min_delta": 0.01, "learning_rate": 0.1}
+    assert (etude.read(flat).schedules, etude.read(flat).optimizer.lr) == (before, 0.1)
+
+
+def test_what_mode_auto_means_is_told_by_the_name_or_asked_for():
+    def mode(monitor):
+        return etude.read({"callback": "ReduceLROnPlateau", "config": {"monitor": monitor}}).schedules["lr"].mode
+
+    assert [mode(name) for name in ("val_loss", "val_accuracy", "val_auc", "mean_squared_error")] == ["min", "max", "max", "min"]
+    with pytest.raises(InputError, match="mode auto can't be told from the name 'val_precision'; give mode: min or max"):
+        mode("val_precision")
 
 
 # -- live objects and optimizers --------------------------------------------------------------------------------------------
@@ -277,9 +294,22 @@ def test_a_live_schedule_callback_or_optimizer_is_its_config():
     assert again.schedules == etude.read(cosine).schedules
 
 
+def test_settings_of_an_optimizer_are_read_noted_or_refused():
+    recipe = etude.read(
+        {"class_name": "Adam", "config": {"learning_rate": 0.1, "epsilon": 1e-6, "amsgrad": True, "clipnorm": 1.0}}
+    )
+    assert (recipe.optimizer.eps, recipe.optimizer.options) == (1e-6, {"amsgrad": True})
+    assert recipe.notes == ("clipnorm 1.0: no part of the schedule, and not read",)
+    with pytest.raises(InputError, match=r"SGD: has no setting 'momentun'; did you mean 'momentum'\?"):
+        etude.read({"class_name": "SGD", "config": {"learning_rate": 0.1, "momentun": 0.9}})
+    slow = {"class_name": "SGD", "config": {"learning_rate": 0.1, "gradient_accumulation_steps": 4}}
+    assert "there this one goes 4 times as fast as is shown for updates" in etude.read(slow).notes[0]
+
+
 @pytest.mark.parametrize(
     ("description", "message"),
     [
+        ({"schedule": "noisy_linear_cosine_decay"}, "noisy_linear_cosine_decay draws its noise at random"),
         ({"class_name": "CosineDecay", "config": {"initial_learning_rate": 0.1}}, "CosineDecay: 'decay_steps' is missing"),
         (
             {"class_name": "CosineDecay", "config": {"initial_learning_rate": 0.1, "decay_step": 5}},

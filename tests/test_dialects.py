@@ -61,6 +61,33 @@ def test_a_live_scheduler_is_read_as_it_goes_on(make, begun):
         scheduler.step()
 
 
+def test_a_live_optimizers_other_settings_are_kept():
+    made = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], eps=1e-6, amsgrad=True)
+    optimizer = etude.read(lr_scheduler.StepLR(made, 3)).optimizer
+    assert (optimizer.name, optimizer.eps, optimizer.options) == ("Adam", 1e-6, {"amsgrad": True})
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_scheduler_in_the_middle_of_a_run_says_where_it_stands():
+    made = optimizer()
+    scheduler = lr_scheduler.OneCycleLR(made, 0.1, total_steps=10)
+    assert not any("has made" in note for note in etude.read(scheduler, interval="epoch").notes)
+    for _ in range(10):
+        made.step()
+        scheduler.step()
+    assert "this scheduler has made 10 steps, and is read from its first" in etude.read(scheduler).notes[-1]
+
+
+def test_what_a_description_leaves_open_is_noted():
+    assert "say interval: epoch" in etude.read({"name": "StepLR", "step_size": 3}).notes[0]
+    assert etude.read({"scheduler": {"name": "StepLR", "step_size": 3}, "interval": "step"}).notes == ()
+    live = etude.read(lr_scheduler.LambdaLR(optimizer(), lambda epoch: 0.9**epoch), steps=5, interval="step")
+    assert live.notes == ("a live function is written as its first 5 values; after them the last is held",)
+    for source in ("cosine", etude.cosine(1, 0)):
+        with pytest.raises(InputError, match="steps= and interval= are for a framework's schedulers"):
+            etude.read(source, interval="epoch")
+
+
 def test_a_live_plateau_is_read_before_its_first_metric():
     made = optimizer()
     scheduler = lr_scheduler.ReduceLROnPlateau(made, patience=2, min_lr=[0.1, 0.001])
@@ -192,6 +219,14 @@ def test_restarts_in_parts_of_an_epoch_and_torchs_slip_at_the_fifth():
             {"scheduler": {"name": "SequentialLR", "schedulers": [{"name": "SequentialLR"}], "milestones": []}},
             "a SequentialLR in it can't be read: .* write one flat SequentialLR",
         ),
+        ({"scheduler": {"name": "StepLR", "step_size": 3}, "run": {"step": 5}}, "run has no fact 'step'; did you mean 'steps'?"),
+        ({"scheduler": {"name": "StepLR", "step_size": 3}, "run": 5}, "run must be a mapping of keys to values, got 5"),
+        ({"scheduler": {"name": "StepLR", "step_size": 3}, "optimizer": {"betas": 0.9}}, "optimizer: betas must be two numbers, got 0.9"),
+        ({"scheduler": {"name": "StepLR", "step_size": 3}, "optimizer": {"momentum": "x"}}, "optimizer: momentum must be a finite number, got 'x'"),
+        ({"scheduler": {"name": "StepLR", "step_size": 3, "lr": 0.1}}, "'lr' is the optimizer's: put it beside the scheduler"),
+        ({"scheduler": {"name": "MultiStepLR", "milestones": [float("nan")]}}, r"milestones\[0\] must be a finite number, got nan"),
+        ({"scheduler": {"name": "OneCycleLR", "max_lr": 0.1, "total_steps": 9, "div_factor": 0}}, "div_factor and final_div_factor must be above 0"),
+        ({"scheduler": {"name": "LambdaLR", "lr_lambda": "min(1, (epoch + 1) / W)"}}, "must be a function of one number, got W, epoch; write the value of W"),
         ({"scheduler": {"name": "ChainedScheduler", "schedulers": []}}, "schedulers must be a list of at least one"),
         ({"scheduler": {"name": "OneCycleLR", "max_lr": 0.1, "total_steps": 9}, "optimizer": {"type": "Adagrad"}}, "cycle_momentum needs an optimizer with momentum or betas, and Adagrad has neither"),
         ({"scheduler": {"name": "CyclicLR", "base_lr": [0.1, 0.2], "max_lr": 1.0}}, "base_lr must be one number, or one for each group, of which there are 1; got 2"),

@@ -22,6 +22,8 @@ TEXTS = [
     "0.5 if epoch % 10 == 0 else 1.01",
     "1 if epoch < 5 else 0.1 if epoch < 9 and epoch != 7 else exp(-0.1 * epoch)",
     "(3 < epoch <= 9) * 2 + (epoch >= 4)",
+    "epoch > 5 and 0.1 or 0.7",
+    "(epoch - 3) and (epoch or 5) + epoch // 0.7",
     "0.1 * (epoch < 3 or epoch > 8) + (not epoch > 3)",
     "min(1.0, (epoch + 1) / 5, 0.9) * max(0.1, 1 - epoch / 40)",
     "pow(epoch, 2) + abs(3 - epoch) + round(epoch / 4) + int(epoch / 3) + ceil(epoch / 3) - +epoch",

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import etude
-from etude import Group, InputError, Optimizer, Recipe, Run
+from etude import Group, InputError, Optimizer, Recipe, Run, Stage
 from etude.plan import BLOCK
 from tests.strategies import pure_schedules, runs, schedules
 
@@ -207,3 +207,27 @@ def test_integer_times_are_times():
 
 def test_an_expression_without_time_is_a_constant():
     assert etude.read("formula('0.5')").plan(Run(steps=3)).table()["lr"].tolist() == [[0.5]] * 3
+
+
+@pytest.mark.parametrize("text", ["1 / steps", "1 if steps > 50 else 0.5", "step > 5 or 1", "1 / epochs"])
+def test_a_formula_whose_value_is_one_number_fills_a_table(text):
+    plan = etude.read(etude.formula(text)).plan(Run(steps=60, steps_per_epoch=6))
+    assert plan.table()["lr"][:, 0].tolist() == [plan.at(step)["lr"]["all"] for step in range(60)]
+
+
+def test_in_stages_epochs_are_the_stages_own():
+    run = Run(samples=40, batch_size=4, stages=(Stage(epochs=2), Stage(epochs=3, batch_size=8)))  # 10, then 5 steps an epoch
+    halves = etude.read(etude.recursion("lr * 0.5", every="1 epoch")).plan(run)
+    assert [halves.at(step)["lr"]["all"] for step in (9, 10, 19, 20, 24, 25, 30)] == [1, 0.5, 0.5, 0.25, 0.25, 0.125, 0.0625]
+    begun = etude.read('skip(linear(1, 0, over="2 epochs"), "1 epoch")').plan(run)
+    assert [begun.at(step)["lr"]["all"] for step in (0, 5, 9, 10)] == [0.5, 0.25, pytest.approx(0.05), 0.0]
+
+
+def test_whole_powers_are_computed_for_the_times_asked_for_alone():
+    import time
+
+    curve = etude.read('steps(0.99, every="1 step")').plan(Run(steps=2**40)).curve("lr", "all")
+    began = time.perf_counter()
+    assert curve(np.array([0.0, 3e10])).tolist() == [1.0, 0.0]
+    assert time.perf_counter() - began < 1.0
+    assert etude.read('recursion("lr * 0.5")').plan(Run(steps=9)).curve("lr", "all")(np.array([])).tolist() == []

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..recipe import Recipe
+from ..run import Run
 
 # The arguments of a scheduler, by the attributes in which it keeps them.
 _KEPT: dict[str, tuple[str, ...]] = {
@@ -163,13 +164,19 @@ def agree(scheduler: Any, recipe: Recipe) -> Recipe:
     Somebody wrote into the groups, the scheduler was built in the middle of a run, or two are at work. A recipe has no place in
     a run, so it gets a note of the one that the scheduler has.
     """
-    from ..run import Run
-
     step = begun(scheduler)
-    if type(scheduler).__name__ == "ReduceLROnPlateau":
+    # past its end OneCycleLR has written what lies beyond; a plateau's decisions are not of the step
+    if step < getattr(scheduler, "total_steps", math.inf) and type(scheduler).__name__ != "ReduceLROnPlateau":
+        _compare(scheduler, recipe, step)
+    if not step:
         return recipe
-    if step >= getattr(scheduler, "total_steps", math.inf):
-        return recipe  # its loop is over, and torch has written what lies past the end
+    note = (
+        f"this scheduler has made {step} steps, and is read from its first; to go on there: drive(optimizer, plan, updates=...)"
+    )
+    return replace(recipe, notes=(*recipe.notes, note))
+
+
+def _compare(scheduler: Any, recipe: Recipe, step: int) -> None:
     planned = recipe.plan(Run(steps=step + 1, steps_per_epoch=1)).at(step)["lr"]
     for (name, ours), group in zip(planned.items(), scheduler.optimizer.param_groups, strict=True):
         held = float(group["lr"])
@@ -178,9 +185,3 @@ def agree(scheduler: Any, recipe: Recipe) -> Recipe:
                 f"the optimizer's group {name} holds lr {held:g} at step {step}, where {type(scheduler).__name__} has {ours:g}: "
                 "something else wrote into it, or the scheduler was built in the middle of a run; describe it as a mapping"
             )
-    if not step:
-        return recipe
-    note = (
-        f"this scheduler has made {step} steps, and is read from its first; to go on there: drive(optimizer, plan, updates=...)"
-    )
-    return replace(recipe, notes=(*recipe.notes, note))
