@@ -19,6 +19,7 @@ import gzip
 import json
 import math
 import sys
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +28,10 @@ import etude
 from etude.plan import Plan
 
 _SHOWN = 5  # misses named on a line
+
+
+class BrokenFileError(Exception):
+    """A file that holds no traces."""
 
 
 class Outcome(NamedTuple):
@@ -44,7 +49,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="golden traces: .jsonl.gz, .jsonl or .json")
     parser.add_argument("--dump", type=Path, metavar="OUT.jsonl.gz", help="write our own values at the recorded steps")
     options = parser.parse_args(arguments)
-    outcomes = [judge(record) for path in options.files for record in records(path)]
+    try:
+        outcomes = [judge(record) for path in options.files for record in records(path)]
+    except BrokenFileError as error:
+        print(f"fidelity: {error}", file=sys.stderr)
+        return 2
+    if not outcomes:
+        print(f"fidelity: no record in {', '.join(map(str, options.files))}", file=sys.stderr)
+        return 2
     if options.dump:
         with gzip.open(options.dump, "wt", encoding="utf-8") as file:
             file.writelines(json.dumps({"id": outcome.identity, **outcome.dump}) + "\n" for outcome in outcomes)
@@ -55,12 +67,22 @@ def main(arguments: list[str] | None = None) -> int:
 
 def records(path: Path) -> Iterator[Mapping[str, Any]]:
     """Yield the records of a file."""
-    packed = path.read_bytes()
-    text = (gzip.decompress(packed) if path.suffix == ".gz" else packed).decode("utf-8")
-    if text.lstrip().startswith("["):
-        yield from json.loads(text)
-    else:
-        yield from (json.loads(line) for line in text.splitlines() if line.strip())
+    try:
+        packed = path.read_bytes()
+        text = (gzip.decompress(packed) if path.suffix == ".gz" else packed).decode("utf-8")
+        found = (
+            json.loads(text)
+            if text.lstrip().startswith("[")
+            else [json.loads(line) for line in text.splitlines() if line.strip()]
+        )
+    except (EOFError, OSError, RecursionError, ValueError, zlib.error) as error:
+        raise BrokenFileError(f"{path} holds no traces: {error}") from None
+    for number, record in enumerate(found):
+        needed = ("id", "framework", "settings")
+        missing = [key for key in needed if key not in record] if isinstance(record, dict) else list(needed)
+        if missing:
+            raise BrokenFileError(f"{path}: record {number} has no {missing[0]}")
+        yield record
 
 
 def report(outcomes: Iterable[Outcome]) -> Iterator[str]:
@@ -87,7 +109,7 @@ def judge(record: Mapping[str, Any]) -> Outcome:
     if "error" in record:
         return Outcome(identity, framework, False, math.inf, ours)
     single = record.get("dtype") == "float32"
-    error, matches = 0.0, True
+    error, matches = 0.0, bool(ours["lr"])  # nothing recorded is nothing met
     for name in ("lr", "momentum", "weight_decay"):
         theirs = table(record, name, len(ours["lr"]))
         if theirs is None:

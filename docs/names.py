@@ -157,7 +157,7 @@ COSINE = [
     Name(
         "cosine",
         HF,
-        'get_scheduler("cosine", num_warmup_steps=100, num_training_steps=1000)',
+        'get_scheduler("cosine", num_warmup_steps=100, num_training_steps=1000), get_cosine_schedule_with_warmup',
         'chain(linear(0, 1, over="100 steps"), cosine(1, 0))',
         "the first update is made with 0; the cosine is shortened to T - W, and rises again past the end",
         formula="b * (t / 100 if t < 100 else max(0, 0.5 * (1 + cos(pi * 0.5 * 2.0 * (t - 100) / 900))))",
@@ -165,7 +165,7 @@ COSINE = [
     Name(
         "cosine",
         HF,
-        'get_scheduler("cosine_with_min_lr", 100, 1000, {"min_lr_rate": 0.1})',
+        'get_scheduler("cosine_with_min_lr", 100, 1000, {"min_lr_rate": 0.1}), get_cosine_with_min_lr_schedule_with_warmup',
         'chain(linear(0, 1, over="100 steps"), cosine(1, 0.1))',
         "min_lr is absolute, min_lr_rate a factor; the warmup begins at 0, not at the floor",
         formula="b * (t / 100 if t < 100 else 0.5 * (1 + cos(pi * (t - 100) / 900)) * 0.9 + 0.1)",
@@ -439,11 +439,11 @@ LINEAR = [
         "half a cosine unless told otherwise",
         reads={"name": "SWALR", "swa_lr": 0.05, "anneal_epochs": 100},
     ),
-    Name("linear", HF, 'get_scheduler("constant")', "constant(1)", "takes no settings", formula="b"),
+    Name("linear", HF, 'get_scheduler("constant"), get_constant_schedule', "constant(1)", "takes no settings", formula="b"),
     Name(
         "linear",
         HF,
-        'get_scheduler("constant_with_warmup", num_warmup_steps=100)',
+        'get_scheduler("constant_with_warmup", num_warmup_steps=100), get_constant_schedule_with_warmup',
         'chain(linear(0, 1, over="100 steps"), constant(1))',
         "the first update is made with 0",
         formula="b * t / 100 if t < 100 else b",
@@ -451,7 +451,7 @@ LINEAR = [
     Name(
         "linear",
         HF,
-        'get_scheduler("linear", num_warmup_steps=100, num_training_steps=1000)',
+        'get_scheduler("linear", num_warmup_steps=100, num_training_steps=1000), get_linear_schedule_with_warmup',
         'chain(linear(0, 1, over="100 steps"), linear(1, 0))',
         "the first update is made with 0; shortened to T - W; held at 0 past the end",
         formula="b * t / 100 if t < 100 else b * max(0.0, (1000 - t) / 900)",
@@ -862,7 +862,7 @@ EXPONENTIAL = [
     Name(
         "exponential",
         HF,
-        'get_scheduler("inverse_sqrt", num_warmup_steps=100)',
+        'get_scheduler("inverse_sqrt", num_warmup_steps=100), get_inverse_sqrt_schedule',
         'chain(linear(0, 1, over="100 steps"), inverse(1, per="100 steps", power=0.5))',
         "the timescale is the warmup's length, or 10000 without one",
         formula="b * t / 100 if t < 100 else b / sqrt(t / 100)",
@@ -1009,7 +1009,7 @@ POLYNOMIAL = [
     Name(
         "polynomial",
         HF,
-        'get_scheduler("polynomial", 100, 1000, {"power": 2, "lr_end": 0.001})',
+        'get_scheduler("polynomial", 100, 1000, {"power": 2, "lr_end": 0.001}), get_polynomial_decay_schedule_with_warmup',
         'chain(linear(0, 1, over="100 steps"), poly(1, abs(0.001), 2))',
         "shortened; lr_end is absolute for the optimizer's default lr only, a group of another lr ends in proportion",
         formula="b * t / 100 if t < 100 else (b - 0.001) * (1 - (t - 100) / 900) ** 2 + 0.001",
@@ -1264,7 +1264,7 @@ RESTARTS = [
     Name(
         "restarts",
         HF,
-        'get_scheduler("cosine_with_restarts", 100, 1000, {"num_cycles": 3})',
+        'get_scheduler("cosine_with_restarts", 100, 1000, {"num_cycles": 3}), get_cosine_with_hard_restarts_schedule_with_warmup',
         'chain(linear(0, 1, over="100 steps"), repeat(cosine(1, 0), "300 steps"))',
         "equal cycles in what the warmup leaves; num_cycles counts whole ones, in cosine half ones",
         formula="b * t / 100 if t < 100 else b * max(0.0, 0.5 * (1 + cos(pi * (3 * (t - 100) / 900 % 1.0)))) "
@@ -1389,7 +1389,7 @@ PLATEAU = [
     Name(
         "plateau",
         HF,
-        'get_scheduler("reduce_lr_on_plateau")',
+        'get_scheduler("reduce_lr_on_plateau"), get_reduce_on_plateau_schedule',
         _PLATEAU,
         "torch's, stepped at each evaluation",
     ),
@@ -1441,7 +1441,7 @@ WSD = [
     Name(
         "wsd",
         HF,
-        'get_scheduler("warmup_stable_decay", 100, 1000, {"num_decay_steps": 200, "decay_type": "1-sqrt"})',
+        'get_scheduler("warmup_stable_decay", 100, 1000, {"num_decay_steps": 200, "decay_type": "1-sqrt"}), get_wsd_schedule',
         'wsd("100 steps", "200 steps")',
         "the first update is made with 0; the first step of the cooldown is still full",
         formula="b * (t / 100 if t < 100 else 1 if t < 800 else 1 - sqrt((t - 800) / 200))",

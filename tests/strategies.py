@@ -38,7 +38,7 @@ def _around(inner: st.SearchStrategy[Schedule]) -> st.SearchStrategy[Schedule]:
         st.builds(etude.clip, inner, levels),
         st.builds(lambda a, by: _or(lambda: etude.skip(a, by), a), inner, lengths),
         st.builds(etude.stairs, inner, lengths),
-        st.builds(etude.scaled, inner, st.sampled_from([0.5, 2.0, 3.0])),
+        st.builds(lambda a, by: _or(lambda: etude.scaled(a, by), a), inner, st.sampled_from([0.5, 2.0, 3.0])),
         st.builds(lambda a, b: _or(lambda: etude.fold([a, b], floors=[0, 0.1]), a), inner, inner),
         st.builds(lambda a, b: _or(lambda: etude.fold([a], on=b, every="1 epoch"), a), inner, inner),
         st.sampled_from([etude.recursion("lr * (1 - 1 / (step + 3))"), etude.recursion("lr * 0.9", every="1 epoch")]),

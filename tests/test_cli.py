@@ -164,7 +164,7 @@ def test_a_file_of_another_framework_is_shown_with_its_notes(tmp_path):
             ("table", "cosine(1, 0)", "--steps", "9", "--metrics", "x.csv"),
             "x.csv: no schedule of cosine(1, 0) waits for a metric",
         ),
-        (("table", "plateau(0.1)", "--steps", "9", "--metrics", "/no/such.csv"), "/no/such.csv can't be read: No such file"),
+        (("table", "plateau(0.1)", "--steps", "9", "--metrics", "/no/such.csv"), "/no/such.csv is no file"),
         (("tabel", "yolov5"), "etude: no command 'tabel'; did you mean 'table'?"),
         (("table", "yolo5"), "etude: 'yolo5' is no file, no ready recipe"),
         (("table",), "etude: Missing argument 'RECIPE'."),

@@ -69,6 +69,22 @@ def test_misses_are_counted_and_named(traces, tmp_path, capsys):
     ]
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{", "[[[", "3", '{"id": "a"}'])
+def test_a_file_without_traces_is_one_line_and_exit_code_2(tmp_path, capsys, text):
+    (tmp_path / "a.jsonl").write_text(text)
+    assert fidelity.main([str(tmp_path / "a.jsonl")]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("fidelity: ")
+    assert fidelity.main([str(tmp_path / "none.jsonl.gz")]) == 2
+
+
+def test_a_record_without_values_is_not_met(tmp_path, capsys):
+    settings = {"scheduler": {"name": "StepLR", "step_size": 3}, "n_steps": 3}
+    (tmp_path / "a.json").write_text(json.dumps([{"id": "a", "framework": "torch", "settings": settings, "groups": ["a"]}]))
+    assert run(capsys, tmp_path / "a.json")[0] == 1
+
+
 def test_what_the_framework_refuses_and_we_do_not_is_a_miss(tmp_path, capsys):
     settings = {"scheduler": {"name": "StepLR", "step_size": 3}, "optimizer": {"lr": 1.0}, "n_steps": 3}
     (tmp_path / "a.json").write_text(json.dumps([{"id": "a", "framework": "torch", "settings": settings, "error": "ValueError"}]))

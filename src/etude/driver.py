@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .errors import InputError, did_you_mean
+from .fields import number
 from .groups import base_value
 from .plan import Plan
 from .recipe import VERSION, difference
@@ -167,13 +168,27 @@ class Driver:
             raise InputError("the checkpoint is of another recipe (there -> here): " + "; ".join(changed))
         if len(state["updates"]) != len(self._seats):
             raise InputError(f"the checkpoint drives {len(state['updates'])} optimizers, this driver {len(self._seats)}")
-        self.overrides = {(name, group): value for name, group, value in state["overrides"]}
-        self.metrics = [(list(updates), name, value) for updates, name, value in state.get("metrics", [])]
+        overrides, metrics = self._checked(state)
+        self.overrides, self.metrics = overrides, metrics
         for seat, updates in zip(self._seats, state["updates"], strict=True):
             seat.updates = updates
             seat.replan()
             seat.take()
         self._updates_at_step = [-1] * len(self._seats)
+
+    def _checked(self, state: Mapping[str, Any]) -> tuple[dict[tuple[str, str], float], list[tuple[list[int], str, float]]]:
+        """Return a state's overrides and metrics, refusing what no driver has written, before anything is changed."""
+        overrides = {}
+        for name, group, value in state["overrides"]:
+            if name not in self.plan.hyperparameters or group not in self.plan.groups:
+                raise InputError(f"the checkpoint overrides {name!r} of group {group!r}, which the plan has not")
+            overrides[name, group] = number(value, f"the checkpoint's override of {name}")
+        known, metrics = self.plan.watched(), []
+        for made, name, value in state.get("metrics", []):
+            if any(before > now for before, now in zip(made, state["updates"], strict=True)):
+                raise InputError(f"the checkpoint has a metric of update {max(made)}, and has made {max(state['updates'])}")
+            metrics.append((list(made), name, self.plan.checked(name, value, known)))
+        return overrides, metrics
 
     def release(self) -> None:
         """Take the hooks off the optimizers; the values stay as they are."""
@@ -208,7 +223,7 @@ def _is_state(state: Any) -> bool:
         isinstance(updates, list)
         and _counts(updates)
         and isinstance(overrides, list)
-        and all(isinstance(entry, list | tuple) and len(entry) == 3 for entry in overrides)
+        and all(isinstance(entry, list | tuple) and len(entry) == 3 and _words(entry[:2]) for entry in overrides)
         and isinstance(metrics, list)
         and all(
             isinstance(entry, list | tuple) and len(entry) == 3 and _counts(entry[0]) and len(entry[0]) == len(updates)
@@ -217,5 +232,9 @@ def _is_state(state: Any) -> bool:
     )
 
 
+def _words(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
 def _counts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(count, int) and count >= 0 for count in value)
+    return isinstance(value, list) and all(type(count) is int and 0 <= count <= 2**53 for count in value)

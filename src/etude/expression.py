@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache, reduce
 from typing import Any
 
-from .arrays import Scalar, Value
+from .arrays import NumPy, Scalar, Value
 from .errors import InputError, did_you_mean
 
 _LONGEST = 2_000  # characters
@@ -55,6 +55,7 @@ _FUNCTIONS = {
 _CHOOSE = {"min": "minimum", "max": "maximum", "minimum": "minimum", "maximum": "maximum"}
 _CONSTANTS = {"pi": math.pi, "e": math.e}
 _BARE_LENGTH = re.compile(r"[=(,] *\d[\d.e]* ?(steps?|epochs?|batch(es)?|samples?|tokens?|%)")
+_KNOWN = " "  # the name, which no text has, of an operand that is evaluated already
 _Node = Callable[[Mapping[str, Value], Any], Value]
 
 
@@ -67,8 +68,10 @@ class Expression:
     def __call__(self, values: Mapping[str, Value], xp: Any) -> Value:
         try:
             return self._evaluate(values, xp)
+        except FloatingPointError:
+            raise  # of an array: who asked for it finds the element
         except (ArithmeticError, ValueError) as error:
-            at = ", ".join(f"{name}={values[name]:g}" for name in sorted(self.names))
+            at = ", ".join(f"{name}={values[name]:g}" for name in sorted(self.names) if isinstance(values[name], int | float))
             raise InputError(f"{self.text!r} has no value{' at ' if at else ''}{at}: {error}") from None
 
 
@@ -102,7 +105,18 @@ def _choice(condition: Value, a: _Node, b: _Node, values: Mapping[str, Value], x
     """One of two for a number, as Python evaluates it; both, and a choice for each element, for an array."""
     if isinstance(condition, int | float):
         return a(values, xp) if condition else b(values, xp)
+    if isinstance(xp, NumPy):
+        return _parted(condition != 0, a, b, values, xp)
     return xp.where(condition != 0, a(values, xp), b(values, xp))
+
+
+def _parted(condition: Value, a: _Node, b: _Node, values: Mapping[str, Value], xp: NumPy) -> Value:
+    """Evaluate each of two for the elements that ask for it alone, as Python would: the other may have no value there."""
+    result = xp.module.empty(condition.shape)
+    for inside, part in ((condition, a), (~condition, b)):
+        if inside.any():
+            result[inside] = part({name: v[inside] if hasattr(v, "shape") and v.shape else v for name, v in values.items()}, xp)
+    return result
 
 
 def _combined(parts: list[_Node], decided: bool, values: Mapping[str, Value], xp: Any) -> Value:
@@ -114,8 +128,9 @@ def _combined(parts: list[_Node], decided: bool, values: Mapping[str, Value], xp
                 return result
             result = part(values, xp)
         else:
-            other = part(values, xp)
-            result = xp.where(result != 0, *((result, other) if decided else (other, result)))
+            kept: _Node = lambda values, xp: values[_KNOWN]  # noqa: E731
+            true, false = (kept, part) if decided else (part, kept)
+            result = _choice(result != 0, true, false, {**values, _KNOWN: result}, xp)
     return result
 
 

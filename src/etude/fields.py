@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,17 @@ def number(value: object, what: str) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return float(value) + 0.0  # -0.0 becomes 0.0: they are equal, and so must their texts be
     raise InputError(f"{what} must be a finite number, got {value!r}")
+
+
+def index(value: Any, what: str) -> int:
+    """Return a number of a step or batch, which may come as NumPy's integer too."""
+    try:
+        number = -1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = -1
+    if not 0 <= number <= 2**53:
+        raise InputError(f"a {what} must be a whole number, 0 or above, got {value!r}")
+    return number
 
 
 def level(value: object, what: str) -> Level:

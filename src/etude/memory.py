@@ -11,6 +11,8 @@ from .arrays import Function, Scalar, Value
 from .errors import InputError
 from .schedule import Frame
 
+_MOST = 10_000_000  # a few seconds
+
 
 class Beat:
     """When the values of a recursion are made: at every tick of a frame, at every epoch of the run, or every so often.
@@ -56,6 +58,8 @@ def remembered(value: Callable[[int, float], float], start: float, beat: Beat) -
     lock = allocate_lock()  # blocks of a table are computed by several threads
 
     def up_to(last: int) -> array[float]:
+        if last >= _MOST:
+            raise InputError(f"each value is made from the one before: at most {_MOST} of them are, and {last + 1} are asked for")
         with lock:
             for k in range(len(known), last + 1):
                 known.append(value(k, known[-1] if k else start))

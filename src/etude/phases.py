@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 
 from .arrays import Value
 from .errors import InputError
-from .fields import Span
+from .fields import Level, Span
+from .ramp import Way
 from .schedule import Curve, Frame, Schedule, Schedules, families, family
+from .shapes import cosine
 
 
 def chain(*phases: Schedule) -> Schedule:
@@ -199,3 +201,41 @@ class phase(Schedule):
 
     def bind(self, frame: Frame) -> Curve:
         return self.schedule.bind(frame.at(frame.origin, frame.ticks(self.over, "phase: over")))
+
+
+@family
+class wave(Schedule):
+    """The cosine there and back, without an end.
+
+    value = end + (start - end) * (1 + cos(pi t / half)) / 2
+
+    Args:
+        start: Level at the first tick and after every second half.
+        end: Level at the turning points between.
+        half: Length of one way.
+    Raises:
+        InputError: a level is not finite, or `half` is no length.
+
+    Example:
+        >>> wave(1, 0, half="20 epochs")
+        wave(1, 0, half="20 epochs")
+
+    Source: torch CosineAnnealingLR past T_max = `half`.
+    """
+
+    start: Level
+    end: Level
+    half: Span
+
+    def bind(self, frame: Frame) -> Curve:
+        n, origin = frame.ticks(self.half, "wave: half"), frame.origin
+        if n <= 0:
+            raise InputError(f"wave: half must be longer than nothing, got {self.half!r} = 0 ticks in this run")
+        value = cosine(0, 0).between(frame.level(self.start), frame.level(self.end))
+
+        def curve(t: Value, xp: Any) -> Value:
+            t = xp.maximum(t - origin, 0.0)
+            t = t - xp.floor(t / (2 * n)) * (2 * n)
+            return value(Way(xp.maximum(xp.minimum(t, 2 * n - t), 0.0), n), xp)
+
+        return Curve(curve, ((origin, f"{self!r} begins"),))

@@ -11,7 +11,6 @@ steps, so that a step has the same bits whichever range asks for it.
 from __future__ import annotations
 
 import math
-import operator
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .arrays import Scalar, Value, namespace, numpy_rising
 from .arrays import numpy as numpy_namespace
 from .errors import InputError, did_you_mean
+from .fields import index
 from .plateaus import watched
 from .recipe import Recipe, hyperparameters
 from .run import Run
@@ -31,17 +31,6 @@ if TYPE_CHECKING:
 
 BLOCK = 65_536
 """Steps of a block: 512 KiB of float64, enough for NumPy to reuse an expression's temporaries in place."""
-
-
-def index(value: Any, what: str) -> int:
-    """Return a number of a step or batch, which may come as NumPy's integer too."""
-    try:
-        number = -1 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = -1
-    if not 0 <= number <= 2**53:
-        raise InputError(f"a {what} must be a whole number, 0 or above, got {value!r}")
-    return number
 
 
 class Column(NamedTuple):
@@ -155,6 +144,8 @@ class Plan:
             [1.0, 0.1]
         """
         known, more = self.watched(), []
+        if not isinstance(metrics, Iterable):
+            raise InputError(f"fed takes a list of metrics, such as [(300, 'val_loss', 0.71)], got {metrics!r}")
         for entry in metrics:
             if not isinstance(entry, tuple | list) or len(entry) != 3:
                 raise InputError(f"a metric is (updates made, name, value), such as (300, 'val_loss', 0.71), got {entry!r}")
@@ -173,8 +164,10 @@ class Plan:
             hint = did_you_mean(str(name), known) or "; plateau(...) in a schedule does"
             raise InputError(f"no schedule of {self.recipe.name} waits for the metric {name!r}{hint}")
         try:
+            if isinstance(value, str | bytes):
+                raise TypeError
             return float(value)
-        except (TypeError, ValueError):
+        except (OverflowError, RuntimeError, TypeError, ValueError):
             raise InputError(f"metric {name!r} must be a number, got {value!r}") from None
 
     def rows(self, ticks: Sequence[float]) -> dict[str, list[tuple[float, ...]]]:
@@ -296,11 +289,15 @@ class Plan:
             ticks = np.arange(first, stop, dtype=float)
         else:
             ticks = np.array([self.clock.batch_of_step(step) for step in range(first, stop)], dtype=float)
-        with np.errstate(all="ignore"):
-            curves = [curve.value(ticks, xp) for curve in self.curves]
-        for index, curve in enumerate(curves):
+        try:  # as strict as Python's own numbers: what is infinite on the way has no value, whatever would be made of it
+            with np.errstate(all="raise", under="ignore"):
+                curves = [curve.value(ticks, xp) for curve in self.curves]
+        except ArithmeticError:
+            self.rows(ticks.tolist())  # which tells where
+            raise
+        for place, curve in enumerate(curves):
             # the largest base decides for every group
-            base = max(abs(column.base) for columns in self.columns.values() for column in columns if column.curve == index)
+            base = max(abs(column.base) for columns in self.columns.values() for column in columns if column.curve == place)
             if base <= 1 and math.isfinite(curve.sum()):
                 continue  # no value can be too large
             finite = np.isfinite(base * curve)

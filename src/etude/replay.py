@@ -17,7 +17,8 @@ from .errors import InputError, did_you_mean
 from .plan import Plan
 from .schedule import Metric
 
-_LONGEST = 10_000_000  # bytes
+_LONGEST = 4_000_000  # bytes
+_MOST = 200_000  # lines, about a second
 
 
 def replay(plan: Plan, path: Path, called: Mapping[str, str] | None = None) -> Plan:
@@ -35,6 +36,9 @@ def replay(plan: Plan, path: Path, called: Mapping[str, str] | None = None) -> P
         raise InputError(f"{path}: no schedule of {plan.recipe.name} waits for a metric; one with plateau(...) does")
     lines = _lines(path)
     header = next(lines, (0, []))[1]
+    twice = next((word for word in header if header.count(word) > 1), None)
+    if twice is not None:
+        raise InputError(f"{path}:1: two columns are called {twice!r}")
     when = next((word for word in ("step", "epoch") if word in header), None)
     if when is None:
         got = ", ".join(header) or "none"
@@ -44,6 +48,8 @@ def replay(plan: Plan, path: Path, called: Mapping[str, str] | None = None) -> P
     metrics = []
     places: list[int] = []
     for line, row in lines:
+        if len(places) == _MOST:
+            raise InputError(f"{path}:{line}: more than {_MOST} measurements")
         if len(row) != len(header):
             raise InputError(f"{path}:{line}: {len(row)} cells under {len(header)} columns")
         place = _number(row[header.index(when)], f"{path}:{line}: {when}")
@@ -87,6 +93,8 @@ def _columns(called: Mapping[str, str], header: list[str], path: Path) -> dict[s
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows of a file with their lines, leaving out empty ones."""
     try:
+        if not path.is_file():
+            raise InputError(f"{path} is no file")
         if path.stat().st_size > _LONGEST:
             raise InputError(f"{path} is longer than the {_LONGEST} bytes that are read")
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -102,6 +110,8 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _number(cell: str, what: str) -> float:
     try:
+        if "_" in cell:
+            raise ValueError
         return float(cell)
     except ValueError:
         raise InputError(f"{what} must be a number, got {cell[:40]!r}") from None

@@ -12,6 +12,7 @@ from .recipe_yaml import loads, mapping, text_of_file
 from .schedule import Schedule, families
 from .text import parse
 
+_MOST_VALUES = 100_000  # of a live function: a text says it shorter
 _READY = Path(__file__).parent / "recipes"
 
 
@@ -74,11 +75,20 @@ def _foreign(source: Any, what: str, steps: int | None, interval: str | None) ->
     """Hand a description or a live object to the dialect that knows it."""
     from . import dialects
 
-    recipe = dialects.read(source, steps, interval)
+    if steps is not None and (type(steps) is not int or not 0 < steps <= _MOST_VALUES):
+        raise InputError(f"steps must be a whole number from 1 to {_MOST_VALUES}, got {steps!r}")
+    try:
+        recipe = dialects.read(source, steps, interval)
+    except InputError:
+        raise
+    except Exception as error:  # a description may hold anything, and so may a live object
+        problem = " ".join(str(error).split())[:200]
+        raise InputError(f"{what} can't be read: {type(error).__name__}: {problem}") from error
     if recipe is None:
         raise InputError(
             f"{what} is no recipe: looked for `etude: 1`, for a scheduler of torch (a `name` such as StepLR) and for a schedule "
             f"or callback of Keras (a `class_name` such as CosineDecay), and found none{_meant(source, dialects.names())}"
+            + ("; it holds a scheduler of its own: give that, `.scheduler`" if hasattr(source, "scheduler") else "")
         )
     return recipe
 

@@ -42,7 +42,10 @@ def parse(text: str) -> Schedule:
     """
     if not isinstance(text, str):
         raise InputError(f"a schedule's text must be a text such as 'cosine(1, 0)', got {text!r}")
-    value = _read(parse_tree(text, _LONGEST), 0)
+    try:
+        value = _read(parse_tree(text, _LONGEST), 0)
+    except RecursionError:
+        raise InputError(f"the schedule's text is nested too deeply: {text[:40]!r}...") from None
     if not isinstance(value, Schedule):
         raise InputError(f"expected a schedule such as cosine(1, 0), got {text!r}")
     return value

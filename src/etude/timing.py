@@ -219,6 +219,8 @@ class scaled(Wrapper):
     def check(self) -> None:
         if self.by <= 0:
             raise InputError(f"scaled: by must be above 0, got {self.by:g}")
+        if self.by > 1 and any(isinstance(one, plateau) for one in self.schedule.walk()):
+            raise InputError(f"scaled: a faster clock would show a plateau what is not measured yet, got {self.schedule!r}")
 
     def bind(self, frame: Frame) -> Curve:
         inner = self.schedule.bind(replace(frame, speed=frame.speed * self.by))

@@ -17,8 +17,9 @@ from typing import Any
 
 from .driver import Driver, EtudeWarning
 from .errors import InputError, did_you_mean, need
+from .fields import index
 from .groups import Parameter, assign
-from .plan import Plan, index
+from .plan import Plan
 from .recipe import Recipe
 
 __all__ = ["Driver", "EtudeWarning", "build", "drive", "parameters"]

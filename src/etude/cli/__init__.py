@@ -45,14 +45,22 @@ class Commands(click.Group):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `etude table ... | head` has what it wanted
             sys.exit(0)
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer has no place to go
+            _tell(f"the output can't be written: {error.strerror}")
 
 
 def _tell(message: str) -> None:
     """Print a mistake, a line each, without what would steer the terminal, and leave with exit code 2."""
     for line in message.split("\n"):
-        shown = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+        shown = printable(line)
         click.echo(f"etude: {shown if len(shown) <= 600 else shown[:597] + '...'}", err=True)
     sys.exit(2)
+
+
+def printable(line: str) -> str:
+    """Return a line without what would steer the terminal."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -11,6 +11,7 @@ from ..draw.terminal import axis, chart, sample, short
 from ..groups import Group
 from ..plan import Change, Plan
 from ..recipe import Recipe
+from . import printable
 from .options import metrics_option, planned, recipe_options
 
 _MOST_CHANGES = 20
@@ -44,7 +45,7 @@ def report(plan: Plan) -> Iterator[str]:
             yield f"\nbeware: {outside}"
     if plan.recipe.notes:
         yield "\nnotes"
-        yield from (f"  {note}" for note in plan.recipe.notes)
+        yield from (f"  {printable(note)}" for note in plan.recipe.notes)
     waiting = plan.watched()
     if waiting:
         fed = f"{len(plan.metrics)} values of it are replayed" if plan.metrics else "shown as if it never decided"

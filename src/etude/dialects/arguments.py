@@ -73,7 +73,7 @@ class Arguments:
 
     def missing(self, key: str, need: str = "") -> InputError:
         """Return the error of a setting that is not there, or is there misspelt."""
-        close = difflib.get_close_matches(key, [word for word in self.given if word not in self.taken], n=1)
+        close = difflib.get_close_matches(key, [str(word) for word in self.given if word not in self.taken], n=1)
         return self.refuse((need or f"{key!r} is missing") + (f"; did you mean it by {close[0]!r}?" if close else ""))
 
     def number(self, key: str, default: float = _REQUIRED) -> float:
@@ -88,7 +88,7 @@ class Arguments:
 
     def word(self, key: str, words: Sequence[str], default: str = _REQUIRED) -> str:
         value = self.take(key, default)
-        if value not in words:
+        if not isinstance(value, str) or value not in words:
             raise self.refuse(f"{key} must be {' or '.join(map(repr, words))}, got {value!r}")
         return str(value)
 

@@ -12,6 +12,7 @@ Beside them: `graph`, whether it runs in a graph, as in Model.fit on TensorFlow 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,7 +26,7 @@ from ..recipe import Optimizer, Recipe
 from ..schedule import Schedule
 from .arguments import Arguments, mapping, optimizer_of, run_of
 from .keras_laws import LAWS, REFUSED, late, law
-from .lambdas import parameters, renamed, stepwise
+from .lambdas import called, parameters, renamed, stepwise
 
 __all__ = ["NAMES", "agree", "describe", "read", "takes", "whole"]
 CALLBACKS = ("ReduceLROnPlateau", "LearningRateScheduler")
@@ -152,6 +153,8 @@ class _Reader:
             raise InputError(f"{name}: schedule must be the text of a function of epoch, or of epoch and lr, got {function!r}")
         # a lambda may call them as it likes; a bare expression says epoch and lr
         names = parameters(function) if function.lstrip().startswith("lambda") else ["epoch", "lr"]
+        if not 1 <= len(names) <= 2:
+            raise InputError(f"{name}: schedule must be a function of epoch, or of epoch and lr, got {function!r}")
         text = renamed(function, dict(zip(names, ("epoch", "lr"), strict=False)))
         expression = compile_expression(text, ("epoch", "lr"))
         if "lr" not in expression.names:
@@ -168,18 +171,16 @@ class _Reader:
                 "LearningRateScheduler: its function is live, which can't be read; give its text, such as "
                 "'0.1 * 0.5 ** (epoch // 8)', or etude.read(..., steps=N) to write its first N epochs as a table"
             )
+        both = len(inspect.signature(function).parameters) > 1
         levels = []
         for epoch in range(self.tabulate):
-            try:
-                rate = float(function(epoch, rate))
-            except TypeError:  # as Keras itself finds out which of the two it is
-                rate = float(function(epoch))
+            rate = called(function, "LearningRateScheduler", *((epoch, rate) if both else (epoch,)))
             levels.append(rate)
         return stepwise(levels, "epoch")
 
     def _note_the_rest(self, a: Arguments) -> None:
         """Tell of settings of an optimizer that are no part of a recipe; refuse what is no setting at all."""
-        batches = a.take("gradient_accumulation_steps", None) or 1
+        batches = 1 if a.take("gradient_accumulation_steps", None) is None else a.whole("gradient_accumulation_steps", least=1)
         if batches != 1:
             self.notes.append(
                 f"gradient_accumulation_steps {batches!r}: Keras moves its schedules with every batch, not with every update: "
@@ -211,6 +212,9 @@ class _Reader:
         if not isinstance(rate, Mapping):
             return self._recipe(name, number(rate, f"{name}: learning_rate"), None)
         inner = str(_name(rate))
+        beside = [key for key in rate if key not in ("module", "class_name", "config", "registered_name", "build_config")]
+        if beside:
+            raise InputError(f"{inner}: no key {beside[0]!r} beside its config")
         if inner not in LAWS:
             raise InputError(f"{name}: learning_rate: Keras has no schedule {inner!r}{did_you_mean(inner, LAWS)}")
         inner_arguments = Arguments(inner, mapping(rate.get("config", {}), f"{inner}: config"))
@@ -251,10 +255,15 @@ def _plateau(a: Arguments) -> plateau:
 
 def describe(source: Any) -> dict[str, Any] | None:
     """Return the description of a live schedule, callback or optimizer of Keras; None for anything else."""
-    kind = next((cls for cls in type(source).__mro__ if cls.__module__.partition(".")[0] in _HOMES), None)
+    kind: Any = next((cls for cls in type(source).__mro__ if cls.__module__.partition(".")[0] in _HOMES), None)
     if kind is None:
         return None
     name = type(source).__name__
+    if type(source) is not kind:
+        raise InputError(
+            f"{name} is a class of your own on top of Keras's {kind.__name__}, which can't be read; describe what it does as a "
+            "mapping or a schedule"
+        )
     if name in LAWS or name in OPTIMIZERS:
         return {"class_name": name, "config": source.get_config()}
     if name == "LearningRateScheduler":

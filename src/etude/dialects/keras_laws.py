@@ -20,9 +20,9 @@ from ..expression import compile_expression
 from ..fields import number
 from ..formulas import formula
 from ..laws import decay, inverse, steps, values
-from ..phases import chain, repeat
+from ..phases import chain, repeat, wave
 from ..schedule import Schedule, constant
-from ..shapes import cosine, linear, poly, wave
+from ..shapes import cosine, linear, poly
 from ..timing import hold, stairs
 from ..units import number_text
 from .arguments import Arguments
@@ -77,10 +77,17 @@ def _length(a: Arguments, key: str = "decay_steps") -> float:
 def _rate(a: Arguments) -> float:
     """Return the initial learning rate, by the name it has in Keras or in TF 1."""
     key = _key(a)
-    rate = a.number(key)
+    rate = _rate_of(a, key)
     if rate <= 0:
         raise a.refuse(f"{key} must be above 0, got {rate:g}")
     return rate
+
+
+def _rate_of(a: Arguments, key: str) -> float:
+    """Return a rate, which must have a point: of a whole number Keras makes whole numbers throughout, so 1, 0, 0, ..."""
+    if type(a.take(key)) is int:
+        raise a.refuse(f"{key} {a.take(key)} is a whole number, and Keras then computes in whole numbers: write {a.take(key)}.0")
+    return a.number(key)
 
 
 def exponential_decay(a: Arguments, words: _Words) -> Law:
@@ -95,6 +102,8 @@ def exponential_decay(a: Arguments, words: _Words) -> Law:
 
 def natural_exp_decay(a: Arguments, words: _Words) -> Law:
     base, length, rate, staircase = _rate(a), _length(a), a.number("decay_rate"), a.flag("staircase", False)
+    if abs(rate) > 700:
+        raise a.refuse(f"decay_rate must be from -700 to 700, got {rate:g}: no number holds its exponential")
     part = words.part("step", length)
     gamma = math.exp(-rate)
     if staircase:
@@ -119,6 +128,8 @@ def piecewise_constant_decay(a: Arguments, words: _Words) -> Law:
     boundaries, levels = (
         [number(one, f"{a.name}: {key}") for one in given] for key, given in (("boundaries", boundaries), ("values", levels))
     )
+    if sorted(boundaries) != boundaries:
+        raise a.refuse(f"boundaries must not go back, got {boundaries}")
     base = levels[0] or 1.0
     if not boundaries:
         return Law(base, constant(levels[0] / base), _n(levels[0] / base))
@@ -146,7 +157,7 @@ def polynomial_decay(a: Arguments, words: _Words) -> Law:
 
 
 def cosine_decay(a: Arguments, words: _Words) -> Law:
-    initial, length, alpha = a.number(_key(a)), _length(a), a.number("alpha", 0.0)
+    initial, length, alpha = _rate_of(a, _key(a)), _length(a), a.number("alpha", 0.0)
     target, warmup = a.take("warmup_target", None), a.number("warmup_steps", 0)
     if target is None:  # warmup_steps alone do nothing
         step = f"min(step, {_n(length)})"
@@ -180,8 +191,8 @@ def _key(a: Arguments) -> str:
 def cosine_decay_restarts(a: Arguments, words: _Words) -> Law:
     base, length = _rate(a), _length(a, "first_decay_steps")
     grow, shrink, alpha = a.number("t_mul", 2.0), a.number("m_mul", 1.0), a.number("alpha", 0.0)
-    if grow < 1:
-        raise a.refuse(f"t_mul must be at least 1, got {grow:g}: cycles that shrink end in no number")
+    if not 1 <= grow <= 1000 or (grow != 1 and Scalar.float32(grow) == 1):
+        raise a.refuse(f"t_mul must be 1, or above it in single precision and at most 1000, got {grow!r}")
     part = f"({words.part('step', length)})"
     if grow == 1:
         count, done = f"floor({part})", f"({part} - floor({part}))"

@@ -17,6 +17,7 @@ from ..units import number_text
 from .arguments import Arguments
 
 _LONGEST = 2_000  # characters
+_VARIABLES = ("epoch", "step", "iteration", "cycle", "e", "ep", "i", "it", "k", "n", "s", "t", "x")  # what it goes by
 
 
 class Growth(NamedTuple):
@@ -73,10 +74,11 @@ def _own(a: Arguments, place: Any, key: str) -> Any:
 def _named(text: str, name: str) -> str:
     """Return an expression with its one variable called `name`, whatever a lambda or the expression itself calls it."""
     names = parameters(text)
-    if len(names) > 1:
-        unknown = [word for word in names if word not in ("epoch", "step")]
-        cure = f"; write the value of {', '.join(unknown)}" if len(unknown) < len(names) else ""
-        raise InputError(f"{text!r} must be a function of one number, got {', '.join(names)}{cure}")
+    bare = not text.lstrip().startswith("lambda")
+    unknown = [word for word in names if bare and word not in _VARIABLES]
+    if len(names) > 1 or unknown:
+        cure = f"; write the value of {', '.join(unknown)}" if unknown else ""
+        raise InputError(f"{text!r} must be a function of one number such as epoch, got {', '.join(names)}{cure}")
     return renamed(text, dict.fromkeys(names, name))
 
 
@@ -89,7 +91,7 @@ def parameters(text: str) -> list[str]:
     owners = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     names = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called | owners)
     found = list(dict.fromkeys(node.id for node in names if node.id != "pi"))
-    return found if found == ["e"] else [word for word in found if word != "e"]
+    return found if found == ["e"] else [word for word in found if word != "e"]  # alone it is what people call an epoch
 
 
 def renamed(text: str, names: Mapping[str, str]) -> str:
@@ -125,7 +127,17 @@ def _values(a: Arguments, place: Any, key: str, given: Any) -> list[float]:
             "to write its first N values as a table"
         )
     function: Callable[[int], Any] = given
-    return [number(float(function(step)), f"{a.name}: {key}({step})") for step in range(place.tabulate)]
+    return [called(function, f"{a.name}: {key}", step) for step in range(place.tabulate)]
+
+
+def called(function: Callable[..., Any], what: str, *values: float) -> float:
+    """Return what somebody's function makes of some numbers; InputError where that is no finite number."""
+    at = f"{what}({', '.join(f'{value:g}' for value in values)})"
+    try:
+        result = float(function(*values))
+    except Exception as error:  # it may do anything
+        raise InputError(f"{at} can't be had: {type(error).__name__}: {' '.join(str(error).split())[:100]}") from error
+    return number(result, at)
 
 
 def stepwise(levels: Sequence[float], unit: str) -> Schedule:

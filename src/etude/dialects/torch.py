@@ -26,7 +26,7 @@ from ..timing import per_epoch
 from .arguments import Arguments, mapping, numbers_of, run_of
 from .torch_chains import chained, cosine_from, cyclic_begun, resumed, sequential
 from .torch_cycles import CYCLING, momenta, one_cycle_peak, one_cycle_steps
-from .torch_description import DEFAULTS, NAMES, arguments, check_settings, children_of, flat, updates_per_epoch
+from .torch_description import DEFAULTS, GROUP_KEYS, MOST, NAMES, arguments, check_settings, children_of, flat, updates_per_epoch
 from .torch_laws import LAWS
 from .torch_live import agree, describe
 from .torch_place import Law, Peak, Place
@@ -83,7 +83,7 @@ class _Reader:
         if self.interval not in ("step", "epoch"):
             raise InputError(f"interval must be 'step' or 'epoch', got {self.interval!r}")
         self.per_step = updates_per_epoch(source.get("step_argument"))
-        self.name = str(source.get("name", self.scheduler.get("name")))
+        self.name = source.get("name", self.scheduler.get("name"))
         self._optimizer(mapping(source.get("optimizer", {}), "optimizer"))
         initial = source.get("initial_lr", [group.get("initial_lr") for group in self.groups])
         self.initial = initial if isinstance(initial, list | tuple) else [initial] * len(self.groups)
@@ -96,11 +96,14 @@ class _Reader:
         """Take the optimizer apart: its type, what holds for all groups, and the groups."""
         given = dict(given)
         self.kind = str(given.pop("type", given.pop("name", None) or ("AdamW" if "betas" in given else "SGD")))
-        groups = given.pop("groups", None) or [{}]
-        if not isinstance(groups, list | tuple):
+        groups = given.pop("groups", [{}])
+        if not isinstance(groups, list | tuple) or not groups:
             raise InputError(f"optimizer: groups must be a list of mappings, got {groups!r}")
         for one in (given, *groups):
             check_settings(mapping(one, "optimizer: groups"))
+        for key in (key for one in groups for key in one):
+            if key not in GROUP_KEYS:
+                raise InputError(f"optimizer: groups: a group has no setting {key!r} here{did_you_mean(str(key), GROUP_KEYS)}")
         self.told = "lr" in given or any("lr" in one for one in groups if isinstance(one, Mapping))
         self.settings = {**DEFAULTS.get(self.kind, {}), **given}
         if "lr" not in self.settings:
@@ -147,7 +150,7 @@ class _Reader:
                 raise a.refuse(
                     f"last_epoch {last} needs the groups' initial_lr: torch raises KeyError on an optimizer that has none"
                 )
-            if not isinstance(last, int) or last < 0:
+            if not isinstance(last, int) or not 0 <= last <= 2**53:
                 raise a.refuse(f"last_epoch must be a whole number of at least -1, got {last!r}")
             place.own = number(self.initial[group], "initial_lr")
             return resumed(LAWS[str(name)](a, place) if law.sets else law, a, place, last)
@@ -155,7 +158,8 @@ class _Reader:
 
     def _chained(self, given: Mapping[str, Any], group: int, base: float) -> Law:
         a = arguments(given)
-        children = [inner for child in children_of(a) for inner in flat(child)]
+        left = [MOST]
+        children = [inner for child in children_of(a) for inner in flat(child, left)]
         a.done()
         if [child.get("name") for child in children].count("SWALR") > 1:
             raise InputError("ChainedScheduler: two SWALR on one optimizer share its swa_lr, which can't be read")

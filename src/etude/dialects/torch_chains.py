@@ -9,9 +9,8 @@ from functools import partial
 from ..compose import between
 from ..fields import Absolute
 from ..folding import fold
-from ..phases import chain, phase, repeat
+from ..phases import chain, phase, repeat, wave
 from ..schedule import Schedule, constant
-from ..shapes import wave
 from ..timing import skip
 from .arguments import Arguments
 from .torch_place import Law, Place

@@ -7,9 +7,9 @@ from typing import Any
 from ..compose import between
 from ..fields import Absolute
 from ..laws import decay
-from ..phases import chain, repeat
+from ..phases import chain, repeat, wave
 from ..schedule import Schedule, constant
-from ..shapes import cosine, linear, wave
+from ..shapes import cosine, linear
 from ..timing import skip
 from .arguments import Arguments
 from .lambdas import factor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,9 @@ from .torch_laws import LAWS
 NAMES = (*LAWS, "SequentialLR", "ChainedScheduler")
 
 # What torch gives an optimizer that is told nothing else. Those that have neither momentum nor betas can't cycle them.
+MOST = 200  # schedulers inside another
+GROUP_KEYS = ("name", "kind", "pattern", "module", "lr", "momentum", "betas", "weight_decay", "initial_lr")
+
 DEFAULTS: dict[str, dict[str, Any]] = {
     "SGD": {"lr": 1e-3, "momentum": 0.0, "weight_decay": 0.0},
     "RMSprop": {"lr": 1e-2, "momentum": 0.0, "weight_decay": 0.0},
@@ -27,7 +31,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def check_settings(given: Mapping[str, Any]) -> None:
-    """Refuse settings of an optimizer or a group that are no numbers."""
+    """Refuse settings of an optimizer or a group that are no numbers, or no flag."""
+    if not isinstance(given.get("nesterov", False), bool):
+        raise InputError(f"optimizer: nesterov must be true or false, got {given['nesterov']!r}")
     for key in ("lr", "momentum", "weight_decay", "eps"):
         if given.get(key) is not None:
             number(given[key], f"optimizer: {key}")
@@ -49,6 +55,8 @@ def children_of(a: Arguments) -> list[Mapping[str, Any]]:
     children = a.take("schedulers")
     if not isinstance(children, list | tuple) or not children:
         raise a.refuse(f"schedulers must be a list of at least one, got {children!r}")
+    if len(children) > MOST:
+        raise a.refuse(f"at most {MOST} schedulers can be read, got {len(children)}")
     for child in children:
         if mapping(child, f"{a.name}: schedulers").get("name") == "ReduceLROnPlateau":
             raise a.refuse(
@@ -57,14 +65,20 @@ def children_of(a: Arguments) -> list[Mapping[str, Any]]:
     return [dict(child) for child in children]
 
 
-def flat(child: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the schedulers of nested ChainedSchedulers, which act in the same order as if they were not nested."""
+def flat(child: Mapping[str, Any], left: list[int]) -> list[Mapping[str, Any]]:
+    """Return the schedulers of nested ChainedSchedulers, which act in the same order as if they were not nested.
+
+    `left` holds how many more may be found: one object may stand in many places.
+    """
+    left[0] -= 1
+    if left[0] < 0:
+        raise InputError(f"ChainedScheduler: more than {MOST} schedulers")
     if child.get("name") == "SequentialLR":
         raise InputError("ChainedScheduler: a SequentialLR in it sets and moves by turns, which can't be read")
     if child.get("name") != "ChainedScheduler":
         return [child]
     a = arguments(child)
-    inner = [one for grandchild in children_of(a) for one in flat(grandchild)]
+    inner = [one for grandchild in children_of(a) for one in flat(grandchild, left)]
     a.done()
     return inner
 
@@ -74,6 +88,6 @@ def updates_per_epoch(text: str | None) -> int | None:
     if text is None:
         return None
     compact = str(text).replace(" ", "")
-    if not compact.startswith("(t+1)/") or not compact[6:].isdigit() or int(compact[6:]) < 1:
+    if not compact.startswith("(t+1)/") or not re.fullmatch(r"[1-9][0-9]{0,8}", compact[6:]):
         raise InputError(f"step_argument must be '(t+1)/N' with N updates to an epoch, got {text!r}")
     return int(compact[6:])

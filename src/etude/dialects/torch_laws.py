@@ -15,10 +15,10 @@ from collections.abc import Callable
 from ..compose import between
 from ..fields import Absolute
 from ..laws import decay, steps, values
-from ..phases import chain, repeat
+from ..phases import chain, repeat, wave
 from ..plateaus import plateau
 from ..schedule import Schedule, constant
-from ..shapes import cosine, linear, poly, wave
+from ..shapes import cosine, linear, poly
 from ..timing import hold
 from .arguments import Arguments, numbers_of
 from .lambdas import factor, growth

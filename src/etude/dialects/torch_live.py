@@ -52,6 +52,11 @@ def begun(scheduler: Any) -> int:
 def _scheduler(scheduler: Any) -> dict[str, Any]:
     name = type(scheduler).__name__
     groups = scheduler.optimizer.param_groups
+    if len(getattr(scheduler, "base_lrs", groups)) != len(groups):
+        raise InputError(
+            f"{name} was built for {len(scheduler.base_lrs)} parameter groups, and its optimizer has {len(groups)} by now: "
+            "build it after the last add_param_group"
+        )
     if name in ("SequentialLR", "ChainedScheduler"):
         inner = {"name": name, "schedulers": [_scheduler(child) for child in scheduler._schedulers]}
         return {**inner, "milestones": list(scheduler._milestones)} if name == "SequentialLR" else inner
@@ -108,8 +113,8 @@ def _one_cycle(scheduler: Any) -> dict[str, Any]:
         "pct_start": (phases[0]["end_step"] + 1) / total,
         "anneal_strategy": scheduler._anneal_func_type,
         "three_phase": len(phases) == 3,
-        "div_factor": first["max_lr"] / first["initial_lr"],
-        "final_div_factor": first["initial_lr"] / first["min_lr"],
+        "div_factor": _over(first["max_lr"], first["initial_lr"]),
+        "final_div_factor": _over(first["initial_lr"], first["min_lr"]),
         "cycle_momentum": scheduler.cycle_momentum,
     }
     if scheduler.cycle_momentum:
@@ -151,6 +156,11 @@ def _base(scheduler: Any, group: int) -> float | None:
 
 def _plain(kept: dict[str, Any]) -> dict[str, Any]:
     return {key: [float(one) for one in value] if isinstance(value, tuple) else float(value) for key, value in kept.items()}
+
+
+def _over(top: float, bottom: float) -> float:
+    """Return a ratio; that of two zeros is of no account."""
+    return float(top / bottom) if bottom else 1.0
 
 
 def _whole(value: float) -> float:
