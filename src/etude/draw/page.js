@@ -37,7 +37,7 @@ const plots = sections.map((section, column) => {
     scales: { x: { time: false }, y: { range: (plot, low, high) => padded(low, high) } },
     axes: [
       { ...axis, values: plain, size: 28, incrs: whole },
-      { ...axis, values: plain, size: (plot, labels) => 18 + 8 * Math.max(5, ...(labels ?? []).map(text => text.length)), ...label },
+      { ...axis, values: plain, size: 88, ...label }, // wide enough for 0.000525, and the same in all panels
     ],
     series: [{}, ...lines.map(line => ({ width: 2, stroke: () => colour(line) }))],
     cursor: { y: false, sync: { key: "steps" }, points: { size: 8 }, hover: { prox: 20 } },
