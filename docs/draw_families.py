@@ -155,7 +155,7 @@ def headline(module: str) -> tuple[str, str]:
 
 
 def curves(one: Family) -> list[tuple[str, list[float]]]:
-    """Return the lines of a family's picture: its example, then its golden rows, none that looks like another."""
+    """Return the lines of a family's picture: its example, then its golden rows, none that looks like another or hides."""
     own = [text for text, _ in one.examples]
     golden = list(dict.fromkeys(row.text for row in ROWS))
     whole = [text for text in golden if outermost(text) == one.name]
@@ -168,7 +168,12 @@ def curves(one: Family) -> list[tuple[str, list[float]]]:
             continue
         if not any(alike(values, other) for _, other in found):
             found.append((text, values))
-    return found[:MOST_LINES]
+    return [line for line in found if lasting(line[1])][:MOST_LINES] or found[:MOST_LINES]
+
+
+def lasting(values: Sequence[float]) -> bool:
+    """Whether a line can be seen: it moves once the first fortieth of the run is over, or not at all."""
+    return len(set(values[STEPS // 40 :])) > 1 or len(set(values)) == 1
 
 
 def outermost(text: str) -> str:

@@ -79,7 +79,13 @@ class Optimizer:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What `etude train` trains where the command line doesn't say: both are "module:function"."""
+    """What `etude train` trains where the command line doesn't say.
+
+    Args:
+        model: "module:function" that returns a torch module; ResNet-18 where it isn't given.
+        data: "module:function" that returns (training set, test set); the embedded digits where it isn't given.
+        seed: Seed of the weights and of the order of the data, from 0 to 2**31 - 1.
+    """
 
     model: str | None = None
     data: str | None = None

@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stage:
-    """A part of a run with its own batch size, accumulation or frozen groups; counters go on from one to the next."""
+    """A part of a run with its own batch size, accumulation or frozen groups; counters go on from one to the next.
+
+    Args:
+        epochs: Its length in epochs, above 0.
+        batch_size: Samples in one batch of one process, at least 1; the run's where it isn't given.
+        accumulate: Batches in one optimizer update, at least 1; the run's where it isn't given.
+        frozen: Names of the groups that `etude train` lets rest; in a loop of your own, set `requires_grad`.
+    """
 
     epochs: float
     batch_size: int | None = None
