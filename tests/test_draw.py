@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import pytest
@@ -35,6 +36,19 @@ def test_a_panel_shows_the_plan_and_names_the_groups():
     assert list(shown["bias"].get_ydata()) == plan.table()["lr"][:, 2].tolist()
     assert len({line.get_linestyle() for line in shown.values()}) == 2
     plt.close(figure)
+
+
+def test_names_are_shown_as_they_are(tmp_path):
+    names = ("_body", "head", "_rest")
+    recipe = etude.read(etude.parse("cosine(1, 0)"))
+    rules = {name: etude.Group(module=f"part{index}", lr=0.1 * (index + 1)) for index, name in enumerate(names)}
+    plan = replace(recipe, groups=rules, name=r"$\bad$ and $x$").plan(Run(steps=10))
+    _, panel = plt.subplots()
+    draw_columns(panel, plan, "lr")
+    shown = panel.get_legend().get_texts()
+    assert [text.get_text().removeprefix("\u200b") for text in shown] == list(names)
+    plt.close()
+    draw_plans([plan], tmp_path / "names.png")
 
 
 def test_a_long_run_is_drawn_with_both_sides_of_every_change():

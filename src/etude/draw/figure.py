@@ -75,7 +75,7 @@ def draw_columns(panel: Any, plan: Plan, name: str) -> None:
     steps = points(plan)
     rows = plan.rows([plan.tick(step) for step in steps])[name]
     for line, groups in shared(plan, rows).items():
-        panel.plot(steps, line, label=", ".join(groups), linewidth=1.8, **look(plan.groups.index(groups[0])))
+        panel.plot(steps, line, label=label(", ".join(groups)), linewidth=1.8, **look(plan.groups.index(groups[0])))
     if plan.groups != ("all",):
         panel.legend(title="group", frameon=False, fontsize=8, title_fontsize=8)
 
@@ -92,6 +92,11 @@ def title(plan: Plan) -> str:
     """Return a recipe's name, cut where an expression is its own name and a long one."""
     name = plan.recipe.name
     return name if len(name) <= 60 else name[:57] + "..."
+
+
+def label(groups: str) -> str:
+    """Return groups' names as a legend's label; one that begins with _ would be hidden, were nothing before it."""
+    return "\u200b" + groups if groups.startswith("_") else groups
 
 
 def look(index: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..draw.figure import COLOURS, look, new_figure, save, style
+from ..draw.figure import COLOURS, label, look, new_figure, save, style
 from ..plan import Plan
 from .log import read_metrics, read_steps
 
@@ -33,11 +33,11 @@ def draw_run(folder: Path, plan: Plan) -> None:
     loss.legend(frameon=False, fontsize=8)
     accuracy.legend(frameon=False, fontsize=8, title=f"at the end {metrics['test_accuracy'][-1]:.3f}", title_fontsize=8)
     for index, group in enumerate(plan.groups):
-        rate.plot([line["step"] for line in steps], [line["lr"][group] for line in steps], label=group, **look(index))
+        rate.plot([line["step"] for line in steps], [line["lr"][group] for line in steps], label=label(group), **look(index))
     style(rate, "learning rate")
     rate.legend(title="group", frameon=False, fontsize=8, title_fontsize=8)
     rate.set_xlabel("step (optimizer updates)")
-    loss.set_title(f"{plan.recipe.name}: loss and accuracy above the learning rate applied")
+    loss.set_title(f"{plan.recipe.name}: loss and accuracy above the learning rate applied", parse_math=False)
     save(figure, folder / "training.png")
 
 
