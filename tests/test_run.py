@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -61,21 +62,65 @@ def test_every_batch_belongs_to_the_step_it_ends_in(batches, accumulate, epochs)
         assert (epoch + 1) * batches - 1 in ends  # no step reaches over an epoch's end
 
 
-@given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 30)), min_size=1, max_size=4))
-def test_epochs_of_stages_follow_each_other(stages):
-    run = Run(samples=30, stages=[Stage(epochs=epochs, batch_size=size) for epochs, size in stages])
+STAGES = st.lists(st.tuples(st.integers(1, 4), st.integers(1, 30)), min_size=1, max_size=4)
+SAMPLES = st.sampled_from((30, 49, 98))  # 1 / (1 / 49) is not 49
+
+
+@given(STAGES, SAMPLES)
+def test_epochs_of_stages_follow_each_other(stages, samples):
+    run = Run(samples=samples, stages=[Stage(epochs=epochs, batch_size=size) for epochs, size in stages])
     clock = run.clock()
     starts, tick, number = [], 0, 0
     for epochs, size in stages:
         for _ in range(epochs):
             starts.append(tick)
-            tick += -(-30 // size)
+            tick += -(-samples // size)
     for number, start in enumerate(starts):
         assert clock.epoch(float(start)) == number
         assert clock.epoch_start(float(start)) == start
-        assert clock.ticks(number, "epochs", 0.0) == pytest.approx(start)
+        assert clock.ticks(number, "epochs", 0.0) == start
     assert clock.total == tick
     assert clock.epoch(float(tick + 5)) == number  # past the end it is still the last
+
+
+@given(STAGES, SAMPLES, st.integers(1, 3))
+def test_what_happens_every_so_many_epochs_keeps_to_them_through_stages(stages, samples, many):
+    run = Run(samples=samples, stages=[Stage(epochs=epochs, batch_size=size) for epochs, size in stages])
+    clock, every = run.clock(), f"{many} epochs"
+    epochs = [clock.epoch(float(tick)) for tick in range(int(clock.total))]
+    starts = [tick for tick, epoch in enumerate(epochs) if tick == 0 or epoch != epochs[tick - 1]]
+
+    def values(schedule):
+        plan = etude.read(schedule).plan(run)
+        table = plan.table()["lr"][:, 0]
+        assert [plan.at(step=step)["lr"]["all"] for step in range(len(epochs))] == pytest.approx(table.tolist(), rel=1e-15)
+        return plan, table
+
+    plan, table = values(etude.steps(0.5, every=every))
+    assert table.tolist() == [0.5 ** (epoch // many) for epoch in epochs]
+    falls = [change.step for change in plan.changes() if "times" in change.what]
+    assert falls == [start for start in starts[1:] if epochs[start] % many == 0]
+    line = etude.linear(1, 0.5)
+    held = values(line)[1]
+    assert values(etude.stairs(line, every))[1].tolist() == [held[starts[int(epoch // many * many)]] for epoch in epochs]
+    whole = starts[::many]  # within a length that a stage's end divides, time is counted in ticks
+    for schedule, expected in (
+        (etude.decay(0.5, per=every), [0.5**k for k in range(len(whole))]),
+        (etude.inverse(0.5, per=every), [1 / (1 + 0.5 * k) for k in range(len(whole))]),
+        (etude.wave(1, 0.1, half=every), [0.55 + 0.45 * math.cos(math.pi * k) for k in range(len(whole))]),
+        (etude.repeat(line, every), [1.0] * len(whole)),
+    ):
+        assert values(schedule)[1][whole].tolist() == pytest.approx(expected, rel=1e-12)
+    assert values(etude.recursion("lr * 0.5", every=every))[1].tolist() == table.tolist()
+
+
+def test_lengths_beyond_counting_are_refused():
+    run = Run(samples=10**7, stages=[Stage(epochs=1, batch_size=1), Stage(epochs=1, batch_size=7)])
+    with pytest.raises(
+        InputError, match="steps: every: more than 100000 of '14 samples' before the run's last stage, and not all"
+    ):
+        etude.read(etude.steps(0.5, every="14 samples")).plan(run)
+    etude.read(etude.steps(0.5, every="3 steps")).plan(run)  # these are all alike
 
 
 def test_accumulation_as_a_schedule_carries_over_the_epochs_end():

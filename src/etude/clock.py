@@ -93,39 +93,29 @@ class RunClock:
 
     # -- units --------------------------------------------------------------------------------------------------
 
-    def _rates(self, unit: str) -> list[float]:
-        """Amounts of a unit in one tick, for each part of the run."""
-        return [self._rate(unit, part) for part in self.parts]
-
-    def _rate(self, unit: str, part: Part) -> float:
-        amount: float | None = None
+    def _ratio(self, unit: str, part: Part) -> tuple[float, float]:
+        """Return an amount of a unit and the ticks that it fills, both whole where they can be: 1 / (1 / 49) is not 49."""
+        per_epoch = self._per_epoch(part)
         if unit == ("steps" if self.by == "step" else "batches"):
-            amount = 1.0
-        elif unit == "epochs":
-            per_epoch = self._per_epoch(part)
-            amount = 1 / per_epoch if per_epoch else None
-        elif unit in ("steps", "batches"):
-            amount = self._batches_per_step(part) ** (1 if unit == "batches" else -1)
-        else:
-            samples = self._samples_per_tick(part)
-            tokens = self.run.tokens_per_sample if unit == "tokens" else 1
-            amount = samples * tokens if samples and tokens else None
-        if amount is None:
-            raise InputError(f"a length in {unit} needs {self._missing(unit)}")
-        return amount
+            return 1.0, 1.0
+        if unit == "epochs" and per_epoch:
+            return 1.0, per_epoch
+        if unit == "batches":
+            return self._batches_per_step(part), 1.0
+        if unit == "steps":
+            return 1.0, self._batches_per_step(part)
+        tokens = self.run.tokens_per_sample if unit == "tokens" else 1
+        if unit != "epochs" and tokens:
+            if part.samples and per_epoch:
+                return part.samples * tokens, per_epoch
+            if part.batch_size:
+                return part.batch_size * tokens * (self._batches_per_step(part) if self.by == "step" else 1), 1.0
+        raise InputError(f"a length in {unit} needs {self._missing(unit)}")
 
     def _batches_per_step(self, part: Part) -> float:
         if isinstance(part.accumulate, Schedule):
             raise InputError("with an accumulation that is a schedule, lengths must be in batches or epochs, not in steps")
         return part.batches / part.steps if part.batches and part.steps else float(part.accumulate)
-
-    def _samples_per_tick(self, part: Part) -> float | None:
-        per_epoch = self._per_epoch(part)
-        if part.samples and per_epoch:
-            return part.samples / per_epoch
-        if part.batch_size is None:
-            return None
-        return part.batch_size * (self._batches_per_step(part) if self.by == "step" else 1)
 
     def ticks(self, value: float, unit: str, origin: float = 0.0) -> float:
         """Return an amount of a unit in ticks, measured from tick `origin`; a negative one is walked back."""
@@ -133,25 +123,27 @@ class RunClock:
             if self.total == math.inf:
                 raise InputError(f"a length of {value:g}% needs the run's length: give --epochs or --steps")
             return self.total * value / 100
-        rates = self._rates(unit)
-        if len(rates) == 1:
-            # epochs by their own whole number of ticks, not by its inverse: 3 epochs of 30 steps are exactly 90
-            per_epoch = self._per_epoch(self.parts[0])
-            return value * per_epoch if unit == "epochs" and per_epoch else value / rates[0]
-        starts = self._starts
-        index = max(bisect_right(starts, origin) - 1, 0)  # a clock that has run already begins before the run
-        at, left = origin, value
-        while index > 0 and left < (room := (starts[index] - at) * rates[index]):
-            at, left, index = starts[index], left - room, index - 1
-        while index < len(starts) - 1 and left > (room := (starts[index + 1] - at) * rates[index]):
-            at, left, index = starts[index + 1], left - room, index + 1
-        return at + left / rates[index] - origin
+        ratios = [self._ratio(unit, part) for part in self.parts]
+        index, at, left = 0, origin, value
+        if len(ratios) > 1:
+            starts = self.starts
+            index = max(bisect_right(starts, origin) - 1, 0)  # a clock that has run already begins before the run
+
+            def room(edge: float) -> float:
+                return (edge - at) * ratios[index][0] / ratios[index][1]
+
+            while index > 0 and left < room(starts[index]):
+                at, left, index = starts[index], left - room(starts[index]), index - 1
+            while index < len(starts) - 1 and left > room(starts[index + 1]):
+                at, left, index = starts[index + 1], left - room(starts[index + 1]), index + 1
+        amount, ticks = ratios[index]
+        return left * ticks / amount if at == origin else at + left * ticks / amount - origin
 
     # -- epochs -------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _starts(self) -> list[float]:
-        """The ticks at which the parts begin."""
+    def starts(self) -> list[float]:
+        """The ticks at which the parts of the run begin, the first of them 0."""
         starts = [0.0]
         for part in self.parts[:-1]:
             starts.append(starts[-1] + part.epochs * (self._per_epoch(part) or math.nan))
@@ -166,7 +158,7 @@ class RunClock:
         firsts = [0.0]
         for part in self.parts[:-1]:
             firsts.append(firsts[-1] + part.epochs)
-        last = firsts[-1] + math.ceil((self.total - self._starts[-1]) / per_epoch[-1]) - 1 if self.total < math.inf else math.inf
+        last = firsts[-1] + math.ceil((self.total - self.starts[-1]) / per_epoch[-1]) - 1 if self.total < math.inf else math.inf
         return per_epoch, firsts, last
 
     def epoch(self, t: Value, xp: Any = Scalar) -> Value:
@@ -174,8 +166,8 @@ class RunClock:
         per_epoch, firsts, last = self._epochs
         if len(per_epoch) == 1:
             return xp.minimum(xp.floor(t / per_epoch[0]), last)
-        part = xp.count(t, self._starts[1:])
-        start, n, first = xp.pick(part, self._starts), xp.pick(part, per_epoch), xp.pick(part, firsts)
+        part = xp.count(t, self.starts[1:])
+        start, n, first = xp.pick(part, self.starts), xp.pick(part, per_epoch), xp.pick(part, firsts)
         return xp.minimum(first + xp.floor((t - start) / n), last)
 
     def epoch_start(self, t: Value, xp: Any = Scalar) -> Value:
@@ -185,7 +177,7 @@ class RunClock:
         if len(per_epoch) == 1:
             return epoch * per_epoch[0]
         part = xp.count(epoch, firsts[1:])
-        return xp.pick(part, self._starts) + (epoch - xp.pick(part, firsts)) * xp.pick(part, per_epoch)
+        return xp.pick(part, self.starts) + (epoch - xp.pick(part, firsts)) * xp.pick(part, per_epoch)
 
     # -- steps and batches --------------------------------------------------------------------------------------
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar
 
 from .errors import InputError
 from .fields import Levels, Points, Positions, Span, text_of
+from .pace import Pace
 from .schedule import Curve, Frame, Schedule, family
 
 
@@ -87,20 +87,17 @@ class steps(Schedule):
             raise InputError("steps: give either at=[...] or every='...'")
 
     def bind(self, frame: Frame) -> Curve:
-        gamma, base, origin = self.gamma, frame.base, frame.origin
+        gamma, base = self.gamma, frame.base
         what = f"times {text_of(gamma)}"
         if self.at is not None:
             edges = _positions(self, self.at, frame)
             drops = [base * gamma**count for count in range(len(edges) + 1)]
             knots = tuple((edge, what) for edge in edges)
             return Curve(lambda t, xp: xp.pick(xp.count(t, edges), drops), knots)
-        n = frame.ticks(str(self.every), "steps: every")
-        if n <= 0:
-            raise InputError(f"steps: every must be longer than nothing, got {self.every!r} = 0 ticks in this run")
-        drops_in_run = min((frame.clock.total - origin) / n, 1000)  # more would tell nobody anything
+        pace = Pace(frame, str(self.every), "steps: every")
         return Curve(
-            lambda t, xp: base * xp.powers(gamma, xp.floor(xp.maximum(t - origin, 0.0) / n)),
-            tuple((origin + n * index, what) for index in range(1, math.ceil(drops_in_run))),
+            lambda t, xp: base * xp.powers(gamma, pace.number(t, xp)),
+            tuple((tick, what) for tick in pace.ticks()),
         )
 
 
@@ -132,11 +129,8 @@ class decay(Schedule):
             raise InputError(f"decay: gamma must be above 0, got {self.gamma:g}")
 
     def bind(self, frame: Frame) -> Curve:
-        gamma, base, origin, n = self.gamma, frame.base, frame.origin, _per(self, frame)
-        return Curve(
-            lambda t, xp: base * gamma ** (xp.maximum(t - origin, 0.0) / n),
-            ((origin, f"{self!r} begins"),),
-        )
+        gamma, base, pace = self.gamma, frame.base, Pace(frame, self.per, "decay: per")
+        return Curve(lambda t, xp: base * gamma ** pace.elapsed(t, xp), ((frame.origin, f"{self!r} begins"),))
 
 
 @family
@@ -170,10 +164,10 @@ class inverse(Schedule):
             raise InputError(f"inverse: must have rate >= 0 and power > 0, got {self.rate:g} and {self.power:g}")
 
     def bind(self, frame: Frame) -> Curve:
-        rate, exponent, base, origin, n = self.rate, self.power, frame.base, frame.origin, _per(self, frame)
+        rate, exponent, base, pace = self.rate, self.power, frame.base, Pace(frame, self.per, "inverse: per")
         return Curve(
-            lambda t, xp: base / (1 + rate * (xp.maximum(t - origin, 0.0) / n)) ** exponent,
-            ((origin, f"{self!r} begins"),),
+            lambda t, xp: base / (1 + rate * pace.elapsed(t, xp)) ** exponent,
+            ((frame.origin, f"{self!r} begins"),),
         )
 
 
@@ -217,11 +211,3 @@ class table(Schedule):
             lambda t, xp: xp.select(t, edges, functions),
             tuple((edge, f"a point at {text_of(level)}") for edge, (_, level) in zip(edges, self.points, strict=True)),
         )
-
-
-def _per(schedule: Any, frame: Frame) -> float:
-    name = type(schedule).__name__
-    n = frame.ticks(schedule.per, f"{name}: per")
-    if n <= 0:
-        raise InputError(f"{name}: per must be longer than nothing, got {schedule.per!r} = 0 ticks in this run")
-    return n

@@ -9,6 +9,7 @@ from typing import Any
 
 from .arrays import Function, Scalar, Value
 from .errors import InputError
+from .pace import Pace
 from .schedule import Frame
 
 _MOST = 10_000_000  # a few seconds
@@ -25,9 +26,7 @@ class Beat:
 
     def __init__(self, frame: Frame, every: str | None, what: str) -> None:
         self.clock, self.origin, self.by_epoch = frame.clock, frame.origin, every == "1 epoch"
-        self.length = 1.0 if every is None else frame.ticks(every, f"{what}: every")
-        if self.length <= 0:
-            raise InputError(f"{what}: every must be longer than nothing, got {every!r} = 0 ticks in this run")
+        self.pace = None if every is None or self.by_epoch else Pace(frame, every, f"{what}: every")
         if self.by_epoch:
             self.first = self.clock.epoch(self.origin, Scalar)
             self.start = self.clock.epoch_start(self.origin, Scalar)
@@ -35,13 +34,15 @@ class Beat:
     def number(self, t: Value, xp: Any) -> Value:
         """Return the number of the value in force at a tick."""
         t = xp.maximum(t, self.origin)
-        return self.clock.epoch(t, xp) - self.first if self.by_epoch else xp.floor((t - self.origin) / self.length)
+        if self.by_epoch:
+            return self.clock.epoch(t, xp) - self.first
+        return self.pace.number(t, xp) if self.pace else xp.floor(t - self.origin)
 
     def tick(self, number: int) -> float:
         """Return the tick at which a value is made."""
         if self.by_epoch and number:
             return float(self.start + self.clock.ticks(number, "epochs", self.start))
-        return self.origin + number * self.length
+        return float(self.pace.start(float(number), Scalar)) if self.pace else self.origin + number
 
 
 def remembered(value: Callable[[int, float], float], start: float, beat: Beat) -> Function:

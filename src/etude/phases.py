@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from .arrays import Value
 from .errors import InputError
 from .fields import Level, Span
+from .pace import Pace
 from .ramp import Way
 from .schedule import Curve, Frame, Schedule, Schedules, families, family
 from .shapes import cosine
@@ -142,7 +143,7 @@ class repeat(Schedule):
         start, length = frame.origin, n
         while start < end and len(starts) < (self.times or math.inf) and length >= _SHORTEST:
             if len(starts) == _LISTED:
-                if len(set(lengths)) == 1 and not self.schedule.tied_to_run:
+                if self.grow == 1 and not self.schedule.tied_to_run and Pace(frame, self.every, "repeat: every").alike:
                     return [], []
                 raise InputError(f"{self!r} would hold more than {_LISTED} cycles in this run, and not all alike")
             starts.append(start)
@@ -228,13 +229,12 @@ class wave(Schedule):
     half: Span
 
     def bind(self, frame: Frame) -> Curve:
-        n, origin = frame.ticks(self.half, "wave: half"), frame.origin
-        if n <= 0:
-            raise InputError(f"wave: half must be longer than nothing, got {self.half!r} = 0 ticks in this run")
+        origin, pace = frame.origin, Pace(frame, self.half, "wave: half")
+        n = pace.lengths[0]
         value = cosine(0, 0).between(frame.level(self.start), frame.level(self.end))
 
         def curve(t: Value, xp: Any) -> Value:
-            t = xp.maximum(t - origin, 0.0)
+            t = xp.maximum(t - origin, 0.0) if pace.alike else pace.elapsed(t, xp) * n
             t = t - xp.floor(t / (2 * n)) * (2 * n)
             return value(Way(xp.maximum(xp.minimum(t, 2 * n - t), 0.0), n), xp)
 

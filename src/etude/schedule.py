@@ -16,7 +16,7 @@ command line: `repr(s)` is that text. Fields are checked by their annotation, so
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import Field, dataclass, fields, replace
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, dataclass_transform
 
@@ -32,6 +32,11 @@ class Clock(Protocol):
     @property
     def total(self) -> float:
         """Ticks in the whole run; inf for a run without an end."""
+        ...
+
+    @property
+    def starts(self) -> Sequence[float]:
+        """The ticks at which the run's stages begin, the first of them 0: an epoch may be shorter from there on."""
         ...
 
     def ticks(self, value: float, unit: str, origin: float) -> float:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from .arrays import Scalar, Value
 from .errors import InputError
 from .fields import Position, Span
+from .pace import Pace
 from .plateaus import plateau
 from .ramp import Ramp, Way, complement
 from .schedule import Curve, Frame, Schedule, Wrapper, family
@@ -182,13 +183,10 @@ class stairs(Wrapper):
     positional: ClassVar[int] = 2
 
     def bind(self, frame: Frame) -> Curve:
-        inner, origin, n = self.schedule.bind(frame), frame.origin, frame.ticks(self.every, "stairs: every")
-        if n <= 0:
-            raise InputError(f"stairs: every must be longer than nothing, got {self.every!r} = 0 ticks in this run")
-        read = min((frame.clock.total - origin) / n, 1000)  # more would tell nobody anything
+        inner, pace = self.schedule.bind(frame), Pace(frame, self.every, "stairs: every")
         return Curve(
-            lambda t, xp: inner.value(origin + xp.floor(xp.maximum(t - origin, 0.0) / n) * n, xp),
-            tuple((origin + n * index, f"read again, {self.every} later") for index in range(1, math.ceil(read))),
+            lambda t, xp: inner.value(pace.start(pace.number(t, xp), xp), xp),
+            tuple((tick, f"read again, {self.every} later") for tick in pace.ticks()),
         )
 
 
