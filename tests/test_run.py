@@ -123,6 +123,18 @@ def test_lengths_beyond_counting_are_refused():
     etude.read(etude.steps(0.5, every="3 steps")).plan(run)  # these are all alike
 
 
+def test_lengths_are_whole_numbers_of_ticks_where_they_can_be():
+    run = Run(epochs=3, samples=49 * 30, batch_size=10, accumulate=3)  # 147 batches and 49 steps an epoch
+    assert [run.clock("batch").ticks(n, "steps") for n in (1, 49, 98)] == [3, 147, 294]
+    assert [run.clock().ticks(n, "batches") for n in (3, 147, 294)] == [1, 49, 98]
+    assert [run.clock().ticks(n, "samples") for n in (30, 49 * 30)] == [1, 49]
+    assert Run(steps=100, accumulate=49).clock("batch").ticks(1, "steps") == 49
+    assert Run(steps=100, batch_size=10, accumulate=49).clock().ticks(980, "samples") == 2
+    uneven = Run(epochs=3, samples=330, batch_size=10, accumulate=4)  # 33 batches and 9 steps an epoch
+    assert [uneven.clock("batch").ticks(n, "steps") for n in (9, 18, 27)] == [33, 66, 99]
+    assert [uneven.clock().ticks(n, "batches") for n in (33, 66, 99)] == [9, 18, 27]
+
+
 def test_accumulation_as_a_schedule_carries_over_the_epochs_end():
     run = Run(epochs=3, samples=605, batch_size=20, accumulate=etude.rounded(etude.linear(1, 4, over="40 batches")))
     clock = run.clock("batch")

@@ -100,22 +100,23 @@ class RunClock:
             return 1.0, 1.0
         if unit == "epochs" and per_epoch:
             return 1.0, per_epoch
-        if unit == "batches":
-            return self._batches_per_step(part), 1.0
-        if unit == "steps":
-            return 1.0, self._batches_per_step(part)
+        if unit in ("steps", "batches"):
+            steps, batches = self._accumulated(part)
+            return (steps, batches) if unit == "steps" else (batches, steps)
         tokens = self.run.tokens_per_sample if unit == "tokens" else 1
         if unit != "epochs" and tokens:
             if part.samples and per_epoch:
                 return part.samples * tokens, per_epoch
             if part.batch_size:
-                return part.batch_size * tokens * (self._batches_per_step(part) if self.by == "step" else 1), 1.0
+                steps, batches = self._accumulated(part) if self.by == "step" else (1.0, 1.0)
+                return part.batch_size * tokens * batches, steps
         raise InputError(f"a length in {unit} needs {self._missing(unit)}")
 
-    def _batches_per_step(self, part: Part) -> float:
+    def _accumulated(self, part: Part) -> tuple[float, float]:
+        """Return a number of updates and the batches they take: an epoch's, where known, for its last may take fewer."""
         if isinstance(part.accumulate, Schedule):
             raise InputError("with an accumulation that is a schedule, lengths must be in batches or epochs, not in steps")
-        return part.batches / part.steps if part.batches and part.steps else float(part.accumulate)
+        return (part.steps, part.batches) if part.batches and part.steps else (1.0, part.accumulate)
 
     def ticks(self, value: float, unit: str, origin: float = 0.0) -> float:
         """Return an amount of a unit in ticks, measured from tick `origin`; a negative one is walked back."""
