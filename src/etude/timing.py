@@ -144,7 +144,8 @@ class per_epoch(Wrapper):
         >>> per_epoch(cosine(1, 0.2))
         per_epoch(cosine(1, 0.2))
 
-    Source: every framework whose scheduler.step() is called once an epoch.
+    Source: every framework whose scheduler.step() is called once an epoch. The schedule's own time is still counted in
+    ticks: in a run whose stages have epochs of different lengths, a cosine goes on by steps where theirs goes by epochs.
     """
 
     schedule: Schedule
