@@ -24,6 +24,10 @@ class InputError(ValueError):
         self.at = at
 
 
+class MissingFactError(InputError):
+    """A fact that a foreign recipe does not hold, and that nobody has given yet."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the closest known word, or the list of all when none is close."""
     import difflib  # a mistake may take a moment longer

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import InputError, did_you_mean
 from .recipe import Optimizer, Recipe
@@ -16,17 +18,28 @@ _MOST_VALUES = 100_000  # of a live function: a text says it shorter
 _READY = Path(__file__).parent / "recipes"
 
 
-def read(source: Any, *, steps: int | None = None, interval: str | None = None) -> Recipe:
-    """Read a recipe from a path, a name, an expression, or a framework's own scheduler.
+def read(
+    source: Any,
+    *,
+    dialect: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    steps: int | None = None,
+    interval: str | None = None,
+) -> Recipe:
+    """Read a recipe from a path, a name, an expression, or a framework's own settings.
 
     Args:
-        source: A path of an etude YAML file, or of YAML or JSON that describes a scheduler of torch or Keras; the name of a
-            ready recipe such as "yolov5"; an expression such as "cosine(1, 0)", which becomes one group `all` with base value
-            1; a schedule or recipe; a description as a mapping; a live scheduler of torch, or schedule or callback of Keras.
+        source: A path of an etude YAML file or of a foreign recipe, recognised by what it holds; the name of a ready recipe
+            such as "yolov5"; an expression such as "cosine(1, 0)", which becomes one group `all` with base value 1; a schedule
+            or recipe; a framework's settings as a mapping; a live scheduler of torch, or schedule or callback of Keras.
+        dialect: The framework to insist on, such as "paddleocr", where the content is not to decide.
+        settings: Settings of a foreign recipe by key, dotted where they are nested, put over what it says: what its framework
+            takes from a command line, such as {"cos_lr": True} of YOLOv5.
         steps: How many values of a live function may be written as a table, where its text can't be had.
         interval: What a live scheduler's step follows: each "step" (update, the default) or each "epoch".
     Returns:
-        The recipe.
+        The recipe. Where a foreign one leaves out facts of the run that its values follow from, it is complete as soon as
+        `override` or `plan` gives them; until then it asks for them.
     Raises:
         InputError: it is none of these, or wrong; says where. What no schedule can say is refused with the reason.
 
@@ -36,20 +49,22 @@ def read(source: Any, *, steps: int | None = None, interval: str | None = None) 
         >>> read({"name": "ExponentialLR", "gamma": 0.9}).schedules
         {'lr': decay(0.9, per="1 step")}
     """
-    if (steps, interval) != (None, None) and (isinstance(source, Recipe | Schedule) or str(source) in ready()):
-        raise InputError("steps= and interval= are for a framework's schedulers: a recipe or schedule of etude says both itself")
+    asked = _Asked(dialect, settings or {}, steps, interval)
+    own = isinstance(source, Recipe | Schedule) or (isinstance(source, str | Path) and str(source) in ready())
+    if own and asked != _NOTHING:
+        raise InputError(f"{_ASKED} are for a framework's recipes: a recipe or schedule of etude says all of it itself")
     if isinstance(source, Recipe):
         return source
     if isinstance(source, Schedule):
         return of_schedule(source)
     if not isinstance(source, str | Path):
-        return _foreign(source, "the mapping" if isinstance(source, Mapping) else type(source).__name__, steps, interval)
+        return _foreign(source, "the mapping" if isinstance(source, Mapping) else type(source).__name__, asked)
     text = str(source)
     if text in ready():
         return loads(ready_text(text), f"{text}.yaml")
     kind = _kind(text)
     if kind == "a file":
-        return _file(Path(text), steps, interval)
+        return _file(Path(text), asked)
     if "(" in text and kind == "no file":
         return of_schedule(parse(text))
     names = [*ready(), *(f"{name}(...)" for name in families)]
@@ -59,26 +74,61 @@ def read(source: Any, *, steps: int | None = None, interval: str | None = None) 
     )
 
 
-def _file(path: Path, steps: int | None, interval: str | None) -> Recipe:
+class _Asked(NamedTuple):
+    """What is asked for beside the source."""
+
+    dialect: str | None
+    settings: Mapping[str, Any]
+    steps: int | None
+    interval: str | None
+
+
+_NOTHING = _Asked(None, {}, None, None)
+_ASKED = "dialect= (--as), settings= (--set), steps= and interval="
+
+
+def _file(path: Path, asked: _Asked) -> Recipe:
     """Read a file by what it holds: `etude: 1` is our own format, anything else a dialect's."""
     text = text_of_file(path)
-    plain = mapping(text, str(path))
-    if "etude" in plain:
+    own = re.search(r"^etude[ \t]*:", text, re.MULTILINE) and asked.dialect is None
+    plain = {} if own else _plain(text, str(path), asked.dialect)
+    if own or "etude" in plain:
+        if asked != _NOTHING:
+            raise InputError(f"{path} is a recipe of etude, which says all of it itself: {_ASKED} are for a framework's recipes")
         return loads(text, str(path))
     try:
-        return _foreign(plain, str(path), steps, interval)
+        return _foreign(plain, str(path), asked, path.stem)
     except InputError as error:
         raise error if str(error).startswith(str(path)) else InputError(f"{path}: {error}") from None
 
 
-def _foreign(source: Any, what: str, steps: int | None, interval: str | None) -> Recipe:
+def _plain(text: str, where: str, dialect: str | None) -> dict[str, Any]:
+    """Return what a foreign file holds, by the rules of the tool that reads it."""
+    from . import dialects
+    from .dialects import pyyaml
+
+    if text.lstrip().startswith("{"):
+        try:
+            found = json.loads(text)
+        except (RecursionError, ValueError):
+            pass  # no JSON: a YAML mapping in brackets, perhaps, or else wrong in a way that YAML's parser tells better
+        else:
+            if isinstance(found, dict):
+                return found
+    plain = pyyaml.load(text, where)
+    return plain if dialects.by_pyyaml(plain, dialect) else mapping(text, where)
+
+
+def _foreign(source: Any, what: str, asked: _Asked, name: str | None = None) -> Recipe:
     """Hand a description or a live object to the dialect that knows it."""
     from . import dialects
 
-    if steps is not None and (type(steps) is not int or not 0 < steps <= _MOST_VALUES):
-        raise InputError(f"steps must be a whole number from 1 to {_MOST_VALUES}, got {steps!r}")
+    if asked.steps is not None and (type(asked.steps) is not int or not 0 < asked.steps <= _MOST_VALUES):
+        raise InputError(f"steps must be a whole number from 1 to {_MOST_VALUES}, got {asked.steps!r}")
+    if isinstance(source, Mapping):
+        source = _overlaid(source, asked.settings)
     try:
-        recipe = dialects.read(source, steps, interval)
+        recipe = dialects.read(source, asked.dialect, asked.steps, asked.interval, what, name)
     except InputError:
         raise
     except Exception as error:  # a description may hold anything, and so may a live object
@@ -86,11 +136,27 @@ def _foreign(source: Any, what: str, steps: int | None, interval: str | None) ->
         raise InputError(f"{what} can't be read: {type(error).__name__}: {problem}") from error
     if recipe is None:
         raise InputError(
-            f"{what} is no recipe: looked for `etude: 1`, for a scheduler of torch (a `name` such as StepLR) and for a schedule "
-            f"or callback of Keras (a `class_name` such as CosineDecay), and found none{_meant(source, dialects.names())}"
+            f"{what} is no recipe: looked for `etude: 1` and for {dialects.looked_for()}, and found none"
+            + _meant(source, dialects.names())
             + ("; it holds a scheduler of its own: give that, `.scheduler`" if hasattr(source, "scheduler") else "")
         )
     return recipe
+
+
+def _overlaid(source: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a description with settings by dotted keys put over its own."""
+    plain = dict(source)
+    for key, value in settings.items():
+        *above, last = key.split(".")
+        inner = plain
+        for word in above:
+            found = inner.get(word)
+            if not isinstance(found, Mapping | None):
+                raise InputError(f"setting {key}: {word!r} is {found!r}, which holds no keys")
+            inner[word] = dict(found or {})
+            inner = inner[word]
+        inner[last] = value
+    return plain
 
 
 def _meant(source: Any, known: list[str]) -> str:

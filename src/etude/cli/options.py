@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,14 @@ NAMES = tuple(flag.removeprefix("--").replace("-", "_") for flag, _, _ in _FLAGS
 
 
 def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the run flags to a command; they arrive as keyword arguments named in `NAMES`."""
+    """Add the run flags to a command, as keyword arguments named in `NAMES`, and `dialect` and `settings` of foreign recipes."""
     for flag, kind, text in reversed(_FLAGS):
         function = click.option(flag, type=kind, metavar="N", help=text)(function)
-    return function
+    text = "A setting of a foreign recipe, put over what the file says; dotted where it is nested. May be repeated."
+    function = click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help=text)(function)
+    return click.option("--as", "dialect", metavar="DIALECT", help="The framework whose recipe this is, to insist on it.")(
+        function
+    )
 
 
 def metrics_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,11 +70,25 @@ def note(
 def load(source: str, flags: dict[str, Any]) -> Recipe:
     """Read a recipe and put the flags in their place."""
     facts = dict(flags)
+    dialect, settings = facts.pop("dialect"), _settings(facts.pop("settings"))
     if facts["accumulate"] is not None:
         facts["accumulate"] = _accumulate(facts["accumulate"])
     if facts["epochs"] is not None and facts["epochs"].is_integer():
         facts["epochs"] = int(facts["epochs"])
-    return read(source).override(**facts)
+    return read(source, dialect=dialect, settings=settings).override(**facts)
+
+
+def _settings(words: Sequence[str]) -> dict[str, Any]:
+    """Return what --set says, values as PyYAML would take them from a file."""
+    from ..dialects import pyyaml
+
+    settings = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key:
+            raise InputError(f"--set must be KEY=VALUE, got {word!r}")
+        settings[key] = pyyaml.scalar(value)
+    return settings
 
 
 def _accumulate(text: str) -> Any:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, MissingFactError, did_you_mean
 from ..fields import number
 from ..recipe import Optimizer
 from ..run import Run
 
 _REQUIRED: Any = object()
+_FLAGS = {"epochs": "--epochs", "samples": "--samples", "batch_size": "--batch-size"}
 _FACTS = ("epochs", "samples", "batch_size", "devices", "accumulate", "drop_last", "steps_per_epoch", "steps")
 
 
@@ -22,6 +24,22 @@ def run_of(facts: Any) -> Run:
         if key not in _FACTS:
             raise InputError(f"run has no fact {key!r}{did_you_mean(str(key), _FACTS)}")
     return Run(**facts)
+
+
+def run_over(own: Mapping[str, Any], given: Run) -> Run:
+    """Return a run of a file's own facts, with those that were given beside it put over them; None is unknown."""
+    facts = {name: value for name, value in own.items() if value is not None}
+    over = {item.name: getattr(given, item.name) for item in fields(Run) if getattr(given, item.name) != item.default}
+    if "stages" in over:
+        facts = {name: value for name, value in facts.items() if name not in ("epochs", "steps", "steps_per_epoch")}
+    return Run(**facts).override(**over)
+
+
+def need(run: Run, facts: Sequence[str], why: str) -> None:
+    """Ask for the facts of a run that are not known, by the flags that give them."""
+    missing = [_FLAGS[name] for name in facts if getattr(run, name) is None and not (name == "epochs" and run.stages)]
+    if missing:
+        raise MissingFactError(f"{why}: give {' and '.join([', '.join(missing[:-1]), missing[-1]] if missing[1:] else missing)}")
 
 
 def optimizer_of(facts: Any) -> dict[str, Any]:
@@ -46,6 +64,9 @@ def numbers_of(value: Any, what: str) -> list[float]:
     if not isinstance(value, list | tuple):
         raise InputError(f"{what} must be a list of numbers, got {value!r}")
     return [number(one, f"{what}[{index}]") for index, one in enumerate(value)]
+
+
+_FLOAT = re.compile(r"[-+]?[0-9]*\.?[0-9]+([eE][-+]?[0-9]{1,3})?")
 
 
 class Arguments:
@@ -77,7 +98,13 @@ class Arguments:
         return self.refuse((need or f"{key!r} is missing") + (f"; did you mean it by {close[0]!r}?" if close else ""))
 
     def number(self, key: str, default: float = _REQUIRED) -> float:
-        return number(self.take(key, default), f"{self.name}: {key}")
+        value = self.take(key, default)
+        if isinstance(value, str) and _FLOAT.fullmatch(value):
+            raise self.refuse(
+                f"{key} must be a number, got the text {value!r}; PyYAML takes a number without a dot and a signed exponent "
+                f"for a text: write {float(value)!r}"
+            )
+        return number(value, f"{self.name}: {key}")
 
     def whole(self, key: str, default: int = _REQUIRED, *, least: int = 0) -> int:
         """Return a whole number; a float is none, as the frameworks have it."""

@@ -31,7 +31,8 @@ from .torch_laws import LAWS
 from .torch_live import agree, describe
 from .torch_place import Law, Peak, Place
 
-__all__ = ["NAMES", "agree", "describe", "read", "takes", "whole"]
+LOOKS = "a scheduler of torch, a `name` such as StepLR"
+__all__ = ["LOOKS", "NAMES", "agree", "describe", "read", "takes", "whole"]
 _KEYS = ("scheduler", "optimizer", "interval", "run", "initial_lr", "step_argument", "name")
 
 

@@ -1,0 +1,178 @@
+"""Ultralytics (YOLOv8 and later): the args.yaml of a run, or a settings file, by the rules of its trainer.
+
+    {"task": "detect", "mode": "train", "epochs": 100, "batch": 16, "optimizer": "auto", "nbs": 64, "lr0": 0.01, "lrf": 0.01,
+     "cos_lr": false, "momentum": 0.937, "weight_decay": 0.0005, "warmup_epochs": 3.0, "warmup_momentum": 0.8, ...}
+
+What is missing has the default of its own default.yaml. `version` is "8.4" or "8.3": without it, a setting that only 8.3 knows
+tells; 8.4 otherwise. `nc`, the number of classes, decides the learning rate of optimizer "auto" in short runs.
+
+Source: ultralytics 8.4.190 and 8.3.40, engine/trainer.py. Unlike YOLOv5 its scheduler steps as an epoch begins: no lag.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..errors import MissingFactError
+from ..fields import Absolute
+from ..groups import Group
+from ..recipe import Optimizer, Recipe
+from ..run import Run
+from ..schedule import Schedule
+from ..shapes import linear
+from ..timing import per_epoch
+from .arguments import Arguments, run_over
+from .yolo_loop import KINDS, Loop, optimizer_of, warmed
+
+__all__ = ["LOOKS", "NAMES", "read", "takes"]
+NAMES = ()
+LOOKS = "lr0 and lrf beside task and mode, nbs, cos_lr or optimizer, as in an args.yaml"
+SIGNS = ("task", "mode", "nbs", "cos_lr", "optimizer", "close_mosaic", "dfl", "epochs")
+_OLD = ("save_hybrid", "half")  # settings that 8.4 no longer has
+_BOOSTED = ("*.cv3.*", "*.one2one_cv3.*", "*proto.semseg*", "*SemanticSegment*")
+
+
+def takes(source: Mapping[str, Any]) -> bool:
+    """Whether a description holds settings of Ultralytics."""
+    from .yolov5 import SIGNS as THEIRS
+
+    if "task" in source and "mode" in source:
+        return True
+    if "lr0" not in source or "decay" in source or any(key in source for key in THEIRS):
+        return False
+    return any(key in source for key in SIGNS) or "lrf" in source
+
+
+def read(source: Mapping[str, Any], given: Run) -> Recipe:
+    """Read the settings of a run.
+
+    Args:
+        source: The mapping; see the head of this module.
+        given: Facts of the run; the samples are needed, and what the file leaves open.
+    Returns:
+        The recipe, its groups in the order of the optimizer's param_groups.
+    Raises:
+        MissingFactError: a fact of the run is missing, or the number of classes.
+        InputError: a setting is wrong.
+
+    Example:
+        >>> settings = {"lr0": 0.01, "lrf": 0.01, "cos_lr": True, "optimizer": "SGD", "epochs": 100, "batch": 64}
+        >>> read(settings, Run(samples=117266)).schedules["lr"]
+        approach(per_epoch(cosine(1, 0.01)), 0, over="3 epochs")
+    """
+    a = Arguments("Ultralytics", source)
+    notes: list[str] = []
+    old = _version(a, notes)
+    if a.take("time", None) is not None:
+        raise a.refuse("time: the hours decide while it trains how many epochs there are; leave it out and say --epochs")
+    batch = a.take("batch", 16)
+    if isinstance(batch, float) or (isinstance(batch, int) and batch < 1):
+        batch = None  # found out as it trains
+    run = run_over({"epochs": a.take("epochs", 100), "batch_size": batch, "samples": a.take("samples", None)}, given)
+    if a.take("compile", False) and not old:
+        run = replace(run, drop_last=True)
+        notes.append("compile leaves out an epoch's last batch where it is not full")
+    if a.take("fraction", 1.0) != 1:
+        notes.append(f"fraction {a.given['fraction']}: --samples counts what is left of the data")
+    loop = Loop(a.name, run, a.number("nbs", 64), notes)
+    warmup = a.number("warmup_epochs", 3.0)
+    nw: str | None
+    if old:
+        nw = loop.span(warmup, 100) if warmup > 0 else None
+    else:
+        kept = min(warmup, max((run.epochs or 1) - 1, 0))
+        nw = loop.span(kept, 0) if round(kept * loop.batches) > 0 else None
+        if kept < warmup:
+            notes.append(f"warmup_epochs {warmup:g} becomes {kept:g}: the last epoch is trained in full")
+    optimizer, bias = _optimizer(a, loop, old)
+    curve = per_epoch(loop.curve(a.flag("cos_lr", False), a.number("lrf", 0.01)))
+    decay = loop.decay(a.number("weight_decay", 0.0005))
+    schedules: dict[str, Schedule] = {"lr": warmed(curve, 0.0, nw)}
+    start, end = a.number("warmup_momentum", 0.8), a.number("momentum", 0.937)
+    if optimizer.betas is None and nw is not None:
+        schedules["momentum"] = linear(Absolute(start), 1 if end == optimizer.momentum else Absolute(end), over=nw)
+    elif optimizer.betas is not None:
+        notes.append(f"ignored: warmup_momentum {start:g}, as the betas of {optimizer.name} are not warmed up")
+    groups = _groups(optimizer, decay, {"lr": warmed(curve, bias, nw)} if nw else {}, old)
+    if optimizer.name == "MuSGD":
+        notes.append(
+            "MuSGD gives matrices and convolutions to Muon by their number of dimensions, which rules of groups don't see: "
+            "the groups named muon; it is Ultralytics' own optimizer, so etude shows it and builds none"
+        )
+    target = loop.nominal / (run.batch_size or 1) if old else float(min(loop.full, loop.batches * int(run.epochs or 1)))
+    accumulate = loop.accumulation(nw, target) if old or nw or target == loop.full else int(target)
+    name = f"ultralytics-{'8.3' if old else '8.4'}"
+    return loop.recipe(optimizer, groups, schedules=schedules, run=run.override(accumulate=accumulate), name=name)
+
+
+def _version(a: Arguments, notes: list[str]) -> bool:
+    """Whether it is a version before 8.4."""
+    said = a.take("version", None)
+    if said is None:
+        old = any(key in a.given for key in _OLD)
+        notes.append(
+            f"read as Ultralytics {'8.3' if old else '8.4'} trains it; say --set version={'8.4' if old else '8.3'} for the other"
+        )
+        return old
+    if not str(said).startswith(("8.3", "8.4")):
+        raise a.refuse(f"version must be 8.3 or 8.4, got {said!r}")
+    return str(said).startswith("8.3")
+
+
+def _optimizer(a: Arguments, loop: Loop, old: bool) -> tuple[Optimizer, float]:
+    """Return the optimizer, and where the bias's warmup begins; "auto" finds both out."""
+    name, lr, momentum, bias = (
+        str(a.take("optimizer", "auto")),
+        a.number("lr0", 0.01),
+        a.number("momentum", 0.937),
+        a.number("warmup_bias_lr", 0.1),
+    )
+    if name.lower() != "auto":
+        return optimizer_of(a, name, lr, momentum), bias
+    run = loop.run
+    updates = math.ceil((run.samples or 0) / max(run.batch_size or 1, loop.nominal)) * int(run.epochs or 0)
+    if updates > 10000:
+        name, fitted = ("SGD" if old else "MuSGD"), 0.01
+        why = f"{updates} updates, more than 10000"
+    else:
+        if a.take("nc", None) is None:
+            raise MissingFactError(
+                "optimizer=auto fits lr0 to the number of classes in a run of 10000 updates or fewer: give --set nc=80"
+            )
+        classes = a.whole("nc", least=1)
+        name, fitted = "AdamW", round(0.002 * 5 / (4 + classes), 6)
+        why = f"{updates} updates, no more than 10000, and {classes} classes"
+    also = "" if name == "AdamW" else f"; the warmup of the momentum still ends at {momentum:g}"
+    loop.notes += [
+        f"optimizer=auto: {name} with lr {fitted:g} and momentum 0.9, for {why}",
+        f"ignored: lr0 {lr:g}, as optimizer=auto has its own",
+        f"ignored: momentum {momentum:g}, as optimizer=auto has its own{also}",
+        f"ignored: warmup_bias_lr {bias:g}, as optimizer=auto begins at 0",
+    ]
+    return optimizer_of(a, name, fitted, 0.9), 0.0
+
+
+def _groups(optimizer: Optimizer, decay: float, bias: dict[str, Schedule], old: bool) -> dict[str, Group]:
+    """Return the groups in the optimizer's order, which differs from version to version."""
+    if old:
+        return {
+            "bias": Group(kind=KINDS["bias"], schedules=bias),
+            "weight": Group(kind=KINDS["weight"], weight_decay=decay),
+            "norm": Group(kind=KINDS["norm"]),
+        }
+    plain = {
+        "weight": Group(kind=KINDS["weight"], weight_decay=decay),
+        "bn": Group(kind=KINDS["bn"]),
+        "bias": Group(kind=KINDS["bias"], schedules=bias),
+    }
+    if optimizer.name != "MuSGD":
+        return plain
+    plain["muon"] = plain["weight"]
+    groups: dict[str, Group] = {}
+    for name, group in plain.items():  # the head learns three times as fast
+        groups[f"{name} boosted"] = replace(group, pattern=_BOOSTED, lr=optimizer.lr * 3)
+        groups[name] = group
+    return groups
