@@ -25,7 +25,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import etude
+from benchmarks.recreate import CASES
+from etude.arrays import Scalar
 from etude.plan import Plan
+from etude.schedule import Frame
 
 _SHOWN = 5  # misses named on a line
 
@@ -101,8 +104,8 @@ def judge(record: Mapping[str, Any]) -> Outcome:
     """Recreate a record and compare."""
     identity, framework = record["id"], record["framework"]
     try:
-        plan, stride = recreate(record)
-        ours = values(plan, recorded_steps(record), stride)
+        plan, ticks = recreate(record)
+        ours = values(plan, ticks)
     except etude.InputError as error:
         # refused rightly where the framework refused as well, and never otherwise
         return Outcome(identity, framework, "error" in record, 0.0, {"refused": str(error)})
@@ -120,6 +123,8 @@ def judge(record: Mapping[str, Any]) -> Outcome:
             apart = abs(a - b)
             error = max(error, 0.0 if apart <= 1e-15 * peak else apart / abs(b) if b else math.inf)
             matches = matches and (apart <= (5e-6 if single else 1e-10) * abs(b) + 1e-15 * peak)
+    if record.get("accumulate") is not None:
+        matches = matches and (ours["accumulate"] or [1.0] * len(ticks)) == record["accumulate"]
     return Outcome(identity, framework, matches, error, ours)
 
 
@@ -138,47 +143,34 @@ def table(record: Mapping[str, Any], name: str, rows: int) -> list[list[float]] 
     return [[float(value) for value in (row if isinstance(row, list) else [row] * groups)] for row in found]
 
 
-def values(plan: Plan, steps: list[int], stride: int) -> dict[str, Any]:
-    """Return a plan's values at some steps, as the dump has them."""
-    rows = plan.rows([plan.tick(step * stride) for step in steps])
-    return {
-        **{name: rows.get(name) for name in ("lr", "momentum", "weight_decay")},
-        "accumulate": plan.accumulate([step * stride for step in steps]),
-    }
+def values(plan: Plan, ticks: list[float]) -> dict[str, Any]:
+    """Return a plan's values at some ticks, as the dump has them."""
+    rows = plan.rows(ticks)
+    return {**{name: rows.get(name) for name in ("lr", "momentum", "weight_decay")}, "accumulate": accumulation(plan, ticks)}
 
 
-def recreate(record: Mapping[str, Any]) -> tuple[Plan, int]:
-    """Return the plan of a record's settings, and how many steps lie between two that were recorded."""
-    framework = record["framework"]
-    if framework not in _READERS:
-        raise etude.InputError(f"there is no reader for {framework} yet")
-    description, stride, metrics = _READERS[framework](record)
-    plan = etude.read(description).plan()
+def accumulation(plan: Plan, ticks: list[float]) -> list[float] | None:
+    """Return how many batches an update takes at some ticks, None where each is one."""
+    wanted = plan.run.accumulate
+    if not isinstance(wanted, etude.Schedule):
+        return None if wanted == 1 else [float(wanted)] * len(ticks)
+    count = wanted.bind(Frame(plan.clock, span=plan.clock.total)).value
+    return [float(round(count(tick, Scalar))) for tick in ticks]
+
+
+def recreate(record: Mapping[str, Any]) -> tuple[Plan, list[float]]:
+    """Return the plan of a record's settings, and the ticks of its steps."""
+    if record["framework"] not in CASES:
+        raise etude.InputError(f"there is no reader for {record['framework']} yet")
+    case = CASES[record["framework"]](record)
+    plan = etude.read(case.description, dialect=case.dialect).override(**case.facts).plan()
     names = plan.watched()
     if names:
-        plan = plan.fed((update + 1, names[0], value) for update, value in enumerate(metrics))
-    return plan, stride
+        plan = plan.fed((update, names[0], value) for update, value in case.metrics)
+    indices = [case.first + step * case.stride for step in recorded_steps(record)]
+    # what is recorded by iteration is read by batch; past the end values are held
+    return plan, [min(float(index), plan.clock.total) if plan.recipe.clock == "batch" else plan.tick(index) for index in indices]
 
-
-def _torch(record: Mapping[str, Any]) -> tuple[dict[str, Any], int, list[float]]:
-    settings = record["settings"]
-    kept = {key: settings[key] for key in ("scheduler", "optimizer", "initial_lr", "step_argument") if key in settings}
-    return {**kept, "run": {"steps": settings["n_steps"]}}, 1, settings.get("metrics", [])
-
-
-def _keras(record: Mapping[str, Any]) -> tuple[dict[str, Any], int, list[float]]:
-    settings = dict(record["settings"])
-    stride = settings.pop("iteration_stride", settings.pop("global_step_stride", 1))
-    metrics = settings.pop("metrics", [])
-    for about in ("version", "call", "x0", "monitor"):
-        settings.pop(about, None)
-    if "callback" in settings:
-        return {**settings, "run": {"epochs": record["total_steps"], "steps_per_epoch": 1}}, 1, metrics
-    run = {"steps": settings.pop("n_steps") * stride}
-    return {**settings, "precision": "float32", "run": run}, stride, metrics
-
-
-_READERS = {"torch": _torch, "keras": _keras, "tf1": _keras, "tf": _keras}
 
 if __name__ == "__main__":
     sys.exit(main())

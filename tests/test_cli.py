@@ -231,24 +231,6 @@ def test_show_warns_of_values_below_nothing():
     assert "beware: lr of group 'all' is below 0 from step 6 on" in run("show", "linear(1, -1)", "--steps", "10")[1]
 
 
-def test_show_tells_where_a_curve_read_per_epoch_does_not_count_epochs(tmp_path):
-    head, stages = (
-        "etude: 1\noptimizer: {name: SGD, lr: 1}\n",
-        "run: {samples: 40, stages: [{epochs: 2, batch_size: 10}, {epochs: 2",
-    )
-    even, uneven = f"{stages}, batch_size: 10}}]}}\n", f"{stages}, batch_size: 20}}]}}\n"
-    said = "beware: the stages have epochs of 4 and 2 steps, and per_epoch(cosine(1, 0)) moves by these, not by epochs"
-    for schedule, run_of, told in (
-        ("cosine(1, 0)", uneven, True),
-        ("cosine(1, 0)", even, False),
-        ('steps(0.1, every="1 epoch")', uneven, False),
-    ):
-        (tmp_path / "r.yaml").write_text(f"{head}{run_of}schedules: {{lr: 'per_epoch({schedule})'}}\n")
-        code, out = run("show", str(tmp_path / "r.yaml"))[:2]
-        assert code == 0
-        assert (said in out) is ("beware" in out) is told
-
-
 def test_names_with_signs_of_mathematics_are_drawn_as_they_are(tmp_path):
     (tmp_path / "r.yaml").write_text("etude: 1\nname: '$x_{$'\noptimizer: {name: SGD, lr: 1}\nrun: {steps: 5}\n")
     assert run("plot", str(tmp_path / "r.yaml"), "-o", str(tmp_path / "a.png"))[0] == 0

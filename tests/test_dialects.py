@@ -84,7 +84,7 @@ def test_what_a_description_leaves_open_is_noted():
     live = etude.read(lr_scheduler.LambdaLR(optimizer(), lambda epoch: 0.9**epoch), steps=5, interval="step")
     assert live.notes == ("a live function is written as its first 5 values; after them the last is held",)
     for source in ("cosine", etude.cosine(1, 0)):
-        with pytest.raises(InputError, match="steps= and interval= are for a framework's schedulers"):
+        with pytest.raises(InputError, match="steps= and interval= are for a framework's recipes"):
             etude.read(source, interval="epoch")
 
 
@@ -254,7 +254,7 @@ def test_mistakes_in_a_file_begin_with_its_name(tmp_path):
     with pytest.raises(InputError, match=r"a.json: StepLR: step_size must be a whole number of at least 1, got 0"):
         etude.read(path)
     path.write_text('{"lr": 0.1}')
-    with pytest.raises(InputError, match=r"a.json is no recipe: looked for `etude: 1`, for a scheduler of torch"):
+    with pytest.raises(InputError, match=r"a.json is no recipe: looked for `etude: 1` and for a scheduler of torch"):
         etude.read(path)
 
 

@@ -14,7 +14,7 @@ import pytest
 import etude
 
 SOURCE = Path(etude.__file__).parent
-HEAVY = {"torch", "numpy", "matplotlib", "rich", "ruamel", "sklearn"}
+HEAVY = {"torch", "numpy", "matplotlib", "rich", "ruamel", "sklearn", "yaml"}
 
 
 def loaded_by(code):
@@ -49,7 +49,7 @@ FLOORS = [
     {"text"},
     {"run", "clock", "groups"},
     {"recipe"},
-    {"recipe_yaml", "plan"},
+    {"recipe_yaml", "plan", "origin"},
     {"dialects", "replay"},
     {"sources", "schema"},
     {"driver", "seat"},

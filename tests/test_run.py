@@ -238,3 +238,38 @@ def test_flags_do_not_pass_by_stages_with_values_of_their_own():
 
 def test_an_epochs_samples_are_those_of_its_steps():
     assert Run(epochs=5, samples=600, batch_size=20, steps_per_epoch=10).clock().ticks(600, "samples") == 30
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cosine(1, 0.2)",
+        "chain(power(0.1, 1, 2, over='3 epochs'), cosine(1, abs(0.01), over='100% - 5 epochs'), constant(abs(0.01)))",
+        "chain(phase(linear(1, 0, over='9 epochs'), over='4 epochs'), skip(linear(1, 0, over='9 epochs'), '4 epochs'))",
+        "shift(wave(1, 0, half='3 epochs'), '1 epoch', at='2 epochs')",
+        "steps(0.5, every='2 epochs') * stairs(decay(0.9, per='1 epoch'), '3 epochs')",
+        "repeat(cosine(1, 0), '2 epochs', grow=2)",
+        "table([('0 steps', 1), ('7 epochs', 0.5)])",
+        "formula('1 / (epoch + 1)')",
+    ],
+)
+def test_what_is_read_per_epoch_counts_epochs_however_long_they_are(text):
+    """As a scheduler does that is stepped once an epoch, whatever the epoch's batch size."""
+    schedule = etude.per_epoch(etude.parse(text.replace("'", '"')))
+    stages = (etude.Stage(epochs=4, batch_size=10), etude.Stage(epochs=8, batch_size=20))
+    uneven = etude.read(schedule).plan(Run(samples=40, stages=stages))
+    by_epoch = etude.read(schedule).plan(Run(epochs=12, steps_per_epoch=1))
+    first = [4 * epoch if epoch < 4 else 16 + 2 * (epoch - 4) for epoch in range(12)]
+    for epoch, (start, end) in enumerate(zip(first, [*first[1:], 32], strict=True)):
+        for step in range(start, end):
+            assert uneven.at(step)["lr"]["all"] == pytest.approx(by_epoch.at(epoch)["lr"]["all"], rel=1e-12, abs=1e-15)
+    lr = [value[0] for value in uneven.table(0)["lr"].tolist()]
+    assert lr == pytest.approx([uneven.at(step)["lr"]["all"] for step in range(32)], rel=1e-15, abs=0)
+
+
+def test_a_length_in_steps_is_measured_in_epochs_of_their_own_length():
+    stages = (etude.Stage(epochs=2, batch_size=10), etude.Stage(epochs=8, batch_size=20))
+    plan = etude.read("per_epoch(linear(0, 1, over='12 steps'))".replace("'", '"')).plan(Run(samples=40, stages=stages))
+    # 8 steps fill the first two epochs, the other 4 the two that follow
+    assert [plan.at(step)["lr"]["all"] for step in (0, 4, 8, 10, 12, 14)] == pytest.approx([0, 0.25, 0.5, 0.75, 1, 1])
+    assert [change.step for change in plan.changes()] == [0, 12]

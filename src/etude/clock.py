@@ -180,6 +180,23 @@ class RunClock:
         part = xp.count(epoch, firsts[1:])
         return xp.pick(part, self.starts) + (epoch - xp.pick(part, firsts)) * xp.pick(part, per_epoch)
 
+    @cached_property
+    def by_epoch(self) -> EpochClock | None:
+        """This run's time in epochs, where they are not all alike; where they are, ticks are as good."""
+        return EpochClock(self) if len(set(self._epochs[0])) > 1 else None
+
+    def elapsed(self, tick: float) -> float:
+        """Return the epochs that have gone by at a tick, with the part of the one that it lies in."""
+        per_epoch, firsts, _ = self._epochs
+        part = max(bisect_right(self.starts, tick) - 1, 0)
+        return firsts[part] + (tick - self.starts[part]) / per_epoch[part]
+
+    def tick_of(self, epochs: float) -> float:
+        """Return the tick at which so many epochs have gone by."""
+        per_epoch, firsts, _ = self._epochs
+        part = max(bisect_right(firsts, epochs) - 1, 0)
+        return self.starts[part] + (epochs - firsts[part]) * per_epoch[part]
+
     # -- steps and batches --------------------------------------------------------------------------------------
 
     @cached_property
@@ -241,3 +258,34 @@ class RunClock:
             return batch // part.accumulate
         epoch, index = divmod(batch - batches, part.batches)
         return steps + epoch * part.steps + index // part.accumulate
+
+
+class EpochClock:
+    """The time of a run whose epochs are unlike, in epochs: what a scheduler counts that is stepped once an epoch."""
+
+    by_epoch = None
+
+    def __init__(self, clock: RunClock) -> None:
+        self.clock = clock
+        self.total = clock.elapsed(clock.total)
+        self.starts = [clock.elapsed(start) for start in clock.starts]
+
+    def ticks(self, value: float, unit: str, origin: float = 0.0) -> float:
+        """Return an amount of a unit in epochs, measured from epoch `origin`."""
+        if unit == "epochs":
+            return value
+        if unit == "%":
+            return self.total * value / 100
+        tick = self.clock.tick_of(origin)
+        return self.clock.elapsed(tick + self.clock.ticks(value, unit, tick)) - origin
+
+    def epoch(self, t: Value, xp: Any = Scalar) -> Value:
+        """Return the number of the epoch that t lies in, never past the run's last."""
+        return xp.minimum(xp.floor(t), float(math.ceil(self.total) - 1))
+
+    epoch_start = epoch
+
+    def elapsed(self, t: float) -> float:
+        return t
+
+    tick_of = elapsed

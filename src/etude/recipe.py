@@ -8,17 +8,18 @@ It holds an optimizer with its base values, rules that put parameters into group
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError, MissingFactError, did_you_mean
+from .errors import InputError, did_you_mean
 from .fields import number
 from .groups import HYPERPARAMETERS, Group, base_value, check_hyperparameters
 from .run import Run
 from .schedule import Schedule
 
 if TYPE_CHECKING:
+    from .origin import Origin
     from .plan import Plan
 
 VERSION = 1
@@ -94,50 +95,6 @@ class Training:
     def __post_init__(self) -> None:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**31:
             raise InputError(f"seed must be a whole number from 0 to {2**31 - 1}, got {self.seed!r}")
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a foreign recipe was read from, so that it can be read again for another run: its values may follow from the run's.
-
-    Args:
-        read: Reads it for the facts of a run, which fill in or override the file's own.
-        where: The file, or what else it is, for messages.
-        name: The name of the recipe; what `read` calls it where there is none.
-        facts: The facts that were given beside the file.
-        lr: A base learning rate that was given beside the file.
-    """
-
-    read: Callable[[Run], Recipe]
-    where: str = "recipe"
-    name: str | None = None
-    facts: Run = field(default_factory=Run)
-    lr: float | None = None
-
-    def recipe(self) -> Recipe:
-        """Return the recipe, or a draft of it while facts are missing."""
-        try:
-            recipe = self.read(self.facts)
-        except MissingFactError as error:
-            return Draft(self, MissingFactError(f"{self.where}: {error}"))
-        except InputError as error:
-            raise InputError(f"{self.where}: {error}") from None
-        except Exception as error:  # a file may hold anything
-            raise InputError(
-                f"{self.where} can't be read: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
-            ) from error
-        if self.lr is not None:
-            recipe = replace(recipe, optimizer=replace(recipe.optimizer, lr=self.lr))
-        return replace(recipe, name=self.name or recipe.name, origin=self)
-
-    def run(self, recipe: Recipe, facts: Run) -> Recipe:
-        """Return the recipe for another run."""
-        if not isinstance(recipe, Draft) and recipe != self.recipe():
-            raise InputError(
-                f"{recipe.name} was changed since it was read for another run, from whose facts its values follow: "
-                "give the run first, as in etude.read(...).override(epochs=...)"
-            )
-        return replace(self, facts=facts).recipe()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,18 +182,15 @@ class Recipe:
         """Return recipe x run: the value in force for every step, group and hyperparameter."""
         from .plan import Plan
 
-        if run is None or self.origin is None or run == self.run:
-            return Plan(self, self.run if run is None else run)
-        recipe = self.origin.run(self, run)
-        return Plan(recipe, recipe.run)
+        if self.origin is not None:
+            recipe = self.origin.fitted(self, run)
+            return Plan(recipe, recipe.run)
+        return Plan(self, self.run if run is None else run)
 
     def override(self, *, lr: float | None = None, **facts: Any) -> Recipe:
         """Return the recipe with another base learning rate or other facts of its run, None meaning unchanged."""
         if self.origin is not None:
-            origin = self.origin if lr is None else replace(self.origin, lr=lr)
-            if isinstance(self, Draft) or any(value is not None for value in facts.values()):
-                return origin.run(self, origin.facts.override(**facts))
-            return self if lr is None else replace(self, optimizer=replace(self.optimizer, lr=lr), origin=origin)
+            return self.origin.override(self, lr, facts)
         recipe = replace(self, run=self.run.override(**facts))
         return recipe if lr is None else replace(recipe, optimizer=replace(self.optimizer, lr=lr))
 
@@ -256,41 +210,6 @@ class Recipe:
         return plain
 
 
-class Draft(Recipe):
-    """A foreign recipe that still waits for facts of its run: `override` or `plan` gives them, all else asks for them."""
-
-    def __init__(self, origin: Origin, missing: MissingFactError) -> None:
-        for name, value in (
-            ("origin", origin),
-            ("name", origin.name or origin.where),
-            ("run", origin.facts),
-            ("missing", missing),
-        ):
-            object.__setattr__(self, name, value)
-
-    def __getattribute__(self, name: str) -> Any:
-        if name in _LATER:
-            raise object.__getattribute__(self, "missing")
-        return object.__getattribute__(self, name)
-
-    def __repr__(self) -> str:
-        return f"<draft of {self.name}: {object.__getattribute__(self, 'missing')}>"
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    __hash__ = object.__hash__
-
-    def plan(self, run: Run | None = None) -> Plan:
-        """Return the plan of a run that has the missing facts."""
-        assert self.origin is not None
-        recipe = self.origin.run(self, run or self.run)
-        if isinstance(recipe, Draft):
-            raise object.__getattribute__(recipe, "missing")
-        return recipe.plan()
-
-
-_LATER = ("optimizer", "groups", "schedules", "clock", "train", "notes", "rules")
 _GROUP_NAME = re.compile(r"[\w .:+-]{1,100}")
 
 

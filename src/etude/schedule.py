@@ -39,8 +39,21 @@ class Clock(Protocol):
         """The ticks at which the run's stages begin, the first of them 0: an epoch may be shorter from there on."""
         ...
 
+    @property
+    def by_epoch(self) -> Clock | None:
+        """The same run's time in epochs, where they are not all alike."""
+        ...
+
     def ticks(self, value: float, unit: str, origin: float) -> float:
         """An amount of a unit, from `origin` on, in ticks."""
+        ...
+
+    def elapsed(self, tick: float) -> float:
+        """The epochs that have gone by at a tick, with the part of the one that it lies in."""
+        ...
+
+    def tick_of(self, epochs: float) -> float:
+        """The tick at which so many epochs have gone by."""
         ...
 
     def epoch(self, t: Value, xp: Any) -> Value:

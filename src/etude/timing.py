@@ -138,14 +138,13 @@ class per_epoch(Wrapper):
     value(t) = schedule(first tick of t's epoch)
 
     Args:
-        schedule: What is read.
+        schedule: What is read; where the epochs of a run's stages are not alike, its time goes by epochs.
 
     Example:
         >>> per_epoch(cosine(1, 0.2))
         per_epoch(cosine(1, 0.2))
 
-    Source: every framework whose scheduler.step() is called once an epoch. The schedule's own time is still counted in
-    ticks: in a run whose stages have epochs of different lengths, a cosine goes on by steps where theirs goes by epochs.
+    Source: every framework whose scheduler.step() is called once an epoch.
     """
 
     schedule: Schedule
@@ -155,9 +154,16 @@ class per_epoch(Wrapper):
         return True
 
     def bind(self, frame: Frame) -> Curve:
-        inner, clock, origin = self.schedule.bind(frame), frame.clock, frame.origin
+        clock, origin = frame.clock, frame.origin
         clock.epoch(0.0, Scalar)  # a run that can't count epochs says so now
-        return Curve(lambda t, xp: inner.value(xp.maximum(clock.epoch_start(t, xp), origin), xp), inner.knots)
+        if clock.by_epoch is None:
+            inner = self.schedule.bind(frame)
+            return Curve(lambda t, xp: inner.value(xp.maximum(clock.epoch_start(t, xp), origin), xp), inner.knots)
+        start, end = clock.elapsed(origin), clock.elapsed(origin + frame.span)
+        metrics = tuple(metric._replace(tick=clock.elapsed(metric.tick)) for metric in frame.metrics)
+        inner = self.schedule.bind(replace(frame, clock=clock.by_epoch, origin=start, span=end - start, metrics=metrics))
+        knots = tuple((clock.tick_of(epochs), what) for epochs, what in inner.knots)
+        return Curve(lambda t, xp: inner.value(xp.maximum(clock.epoch(t, xp), start), xp), knots)
 
 
 @family

@@ -9,13 +9,8 @@ import click
 
 from ..draw.terminal import axis, chart, sample, short
 from ..groups import Group
-from ..laws import table
-from ..phases import wave
 from ..plan import Change, Plan
-from ..ramp import Ramp
 from ..recipe import Recipe
-from ..timing import per_epoch
-from ..units import UNITS
 from . import printable
 from .options import metrics_option, planned, recipe_options
 
@@ -48,7 +43,6 @@ def report(plan: Plan) -> Iterator[str]:
         outside = plan.outside() if plan.total <= _MOST_CHECKED else None
         if outside:
             yield f"\nbeware: {outside}"
-    yield from _uneven(plan)
     if plan.recipe.notes:
         yield "\nnotes"
         yield from (f"  {printable(note)}" for note in plan.recipe.notes)
@@ -120,20 +114,6 @@ def _epoch(plan: Plan, change: Change) -> str:
     if not all(part.batches for part in plan.run.parts()):
         return ""
     return f", epoch {plan.clock.epoch(plan.tick(change.step)):g}"
-
-
-def _uneven(plan: Plan) -> Iterator[str]:
-    """Say where a curve that is read once an epoch goes by steps, and epochs aren't equally long."""
-    lengths = (part.steps if plan.recipe.clock == "step" else part.batches for part in plan.run.parts())
-    counts = list(dict.fromkeys(filter(None, lengths)))
-    if len(counts) < 2:
-        return
-    found = (plan.recipe.schedule(key, name) for key in plan.hyperparameters for name in plan.groups)
-    for schedule in dict.fromkeys(one for one in found if one is not None):
-        read = [one for one in schedule.walk() if isinstance(one, per_epoch)]
-        if any(isinstance(inner, (Ramp, wave, table)) for one in read for inner in one.walk()):
-            epochs = f"epochs of {' and '.join(map(str, counts))} {UNITS[plan.recipe.clock]}"
-            yield f"\nbeware: the stages have {epochs}, and {schedule!r} moves by these, not by epochs"
 
 
 def _ignored(plan: Plan) -> Iterator[str]:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ..errors import InputError, did_you_mean
-from ..recipe import Origin, Recipe
+from ..origin import Origin
+from ..recipe import Recipe
 from ..run import Run
 
 

@@ -1,0 +1,99 @@
+"""From the settings of a golden record to what its framework's user would hand to `etude.read`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Case:
+    """What is read to recreate a record.
+
+    Args:
+        description: The recipe in the framework's own terms.
+        dialect: The framework to insist on, where the content doesn't tell.
+        facts: Facts of the run that the framework takes from elsewhere.
+        first: The index of the first recorded step.
+        stride: How many steps lie between two that were recorded.
+        metrics: (updates made, value) of what a plateau was fed.
+    """
+
+    description: Any
+    dialect: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    first: int = 0
+    stride: int = 1
+    metrics: Sequence[tuple[int, float]] = ()
+
+
+Record = Mapping[str, Any]
+
+
+def _fed(metrics: Sequence[float]) -> list[tuple[int, float]]:
+    return [(update + 1, value) for update, value in enumerate(metrics)]
+
+
+def _torch(record: Record) -> Case:
+    settings = record["settings"]
+    kept = {key: settings[key] for key in ("scheduler", "optimizer", "initial_lr", "step_argument") if key in settings}
+    return Case({**kept, "run": {"steps": settings["n_steps"]}}, metrics=_fed(settings.get("metrics", [])))
+
+
+def _keras(record: Record) -> Case:
+    settings = dict(record["settings"])
+    stride = settings.pop("iteration_stride", settings.pop("global_step_stride", 1))
+    metrics = settings.pop("metrics", [])
+    for about in ("version", "call", "x0", "monitor"):
+        settings.pop(about, None)
+    if "callback" in settings:
+        run = {"epochs": record["total_steps"], "steps_per_epoch": 1}
+        return Case({**settings, "run": run}, metrics=_fed(metrics))
+    run = {"steps": settings.pop("n_steps") * stride}
+    return Case({**settings, "precision": "float32", "run": run}, stride=stride)
+
+
+def _batches(record: Record, size: int) -> dict[str, Any]:
+    """Return the facts of a run of so many batches."""
+    return {"epochs": record["epochs"], "batch_size": size, "samples": record["iters_per_epoch"] * size}
+
+
+def _yolov5(record: Record) -> Case:
+    settings = record["settings"]
+    kept = {key: settings[key] for key in ("hyp", "cos_lr", "nbs", "optimizer", "resume_epoch")}
+    return Case(kept, "yolov5", _batches(record, settings["batch_size"]), first=settings["first_ni"])
+
+
+def _yolov5_classify(record: Record) -> Case:
+    kept = {key: value for key, value in record["settings"].items() if key != "scheduler_step"}
+    return Case(kept, "yolov5", _batches(record, 1))
+
+
+def _yolov5_tutorial(record: Record) -> Case:
+    settings = record["settings"]
+    kept = {key: value for key, value in settings.items() if key not in ("warmup_condition", "last_epoch_set", "first_ni", "lf")}
+    return Case(
+        {**kept, "loop": "tutorial", "cos_lr": "cos" in settings["lf"]}, "yolov5", _batches(record, settings["batch_size"])
+    )
+
+
+def _ultralytics(record: Record) -> Case:
+    about = ("nb", "nw", "after_build", "optimizer_class", "build_iterations", "scheduler_step", "batch_size")
+    settings = record["settings"]
+    kept = {key: value for key, value in settings.items() if key not in about}
+    if settings["version"] == "8.3.40":
+        kept["nc"] = 10  # it asks the model, and the one that was recorded has no nc: then it takes 10
+    return Case(kept, "ultralytics", _batches(record, settings["batch_size"]))
+
+
+CASES: dict[str, Callable[[Record], Case]] = {
+    "torch": _torch,
+    "keras": _keras,
+    "tf1": _keras,
+    "tf": _keras,
+    "yolov5": _yolov5,
+    "yolov5-classify": _yolov5_classify,
+    "yolov5-tutorial": _yolov5_tutorial,
+    "ultralytics": _ultralytics,
+}
