@@ -87,6 +87,18 @@ def _ultralytics(record: Record) -> Case:
     return Case(kept, "ultralytics", _batches(record, settings["batch_size"]))
 
 
+def _yolox(record: Record) -> Case:
+    settings = {key: value for key, value in record["settings"].items() if key not in ("index_note", "exp", "lr", "note")}
+    if "basic_lr_per_img" in settings:
+        return Case(settings, "yolox", {"steps_per_epoch": record["iters_per_epoch"]})
+    return Case({**settings, "lr": record["settings"]["lr"]}, "yolox")
+
+
+def _bubbliiiing(record: Record) -> Case:
+    about = ("use", "lr_limits", "fit_from_epoch", "epoch_step_runs")
+    return Case({key: value for key, value in record["settings"].items() if key not in about}, "bubbliiiing")
+
+
 CASES: dict[str, Callable[[Record], Case]] = {
     "torch": _torch,
     "keras": _keras,
@@ -96,4 +108,6 @@ CASES: dict[str, Callable[[Record], Case]] = {
     "yolov5-classify": _yolov5_classify,
     "yolov5-tutorial": _yolov5_tutorial,
     "ultralytics": _ultralytics,
+    "yolox": _yolox,
+    "bubbliiiing": _bubbliiiing,
 }

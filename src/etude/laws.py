@@ -186,7 +186,7 @@ class table(Schedule):
         >>> table([["0 steps", 0], ["500 steps", 1], ["90 epochs", 0.1]])
         table([["0 steps", 0], ["500 steps", 1], ["90 epochs", 0.1]])
 
-    Source: numpy.interp; ignite PiecewiseLinear.
+    Source: numpy.interp, to the last bit; ignite PiecewiseLinear.
     """
 
     points: Points
@@ -197,7 +197,8 @@ class table(Schedule):
         levels = [frame.level(level) for _, level in self.points]
 
         def piece(x0: float, x1: float, y0: float, y1: float) -> Any:
-            return lambda t, xp: y0 + (y1 - y0) * ((t - x0) / (x1 - x0))
+            slope = (y1 - y0) / (x1 - x0)  # in NumPy's order, so that it rounds as NumPy does
+            return lambda t, xp: slope * (t - x0) + y0
 
         def held(y: float) -> Any:
             return lambda t, xp: xp.full(t, y)

@@ -54,7 +54,7 @@ class Live(Protocol):
 
 
 _LIVE = ("torch", "keras")
-_HOMES = (*_LIVE, "yolov5", "ultralytics")
+_HOMES = (*_LIVE, "yolov5", "ultralytics", "yolox", "bubbliiiing")
 _PYYAML = ("yolov5", "ultralytics", "paddleocr", "transformers", "timm")  # their tools read files with PyYAML
 
 

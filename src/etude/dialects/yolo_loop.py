@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..compose import approach, clip, rounded
+from ..compose import approach, rounded
 from ..errors import InputError
 from ..fields import Absolute
 from ..groups import Group
+from ..laws import table
 from ..recipe import Optimizer, Recipe
 from ..run import Run
 from ..schedule import Schedule, constant
@@ -73,9 +74,9 @@ class Loop:
         """Return the batches of an update, which rise to `target` through the warmup; max(1, round(...)) at every batch."""
         if warmup is None:
             return constant(self.full) if self.full > 1 else 1
-        if target <= 1:
+        if round(target) <= 1:
             return 1
-        return clip(rounded(linear(1, target, over=warmup)), lo=1) if target < 1.5 else rounded(linear(1, target, over=warmup))
+        return rounded(table([("0 batches", 1), (warmup, target)]))  # np.interp itself: a half must round as there
 
     def curve(self, cos: bool, lrf: float) -> Schedule:
         """Return the factor of an epoch: a cosine to lrf, or a straight line."""
