@@ -138,6 +138,8 @@ def table(record: Mapping[str, Any], name: str, rows: int) -> list[list[float]] 
     found, groups = record.get(name), len(record["groups"])
     if found is None:
         return None
+    if name == "weight_decay" and not isinstance(found, list):
+        return [[float(found)] * groups] * rows  # one for all
     if name == "weight_decay" and not isinstance(found[0], list):
         return [[float(value) for value in found]] * rows  # one a group, for the whole run
     return [[float(value) for value in (row if isinstance(row, list) else [row] * groups)] for row in found]

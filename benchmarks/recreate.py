@@ -99,6 +99,20 @@ def _bubbliiiing(record: Record) -> Case:
     return Case({key: value for key, value in record["settings"].items() if key not in about}, "bubbliiiing")
 
 
+def _paddleocr(record: Record) -> Case:
+    settings = record["settings"]
+    view = {"view": "tutorial"} if settings.get("mode") == "tutorial" else {}
+    optimizer = settings.get("optimizer", {"name": "Adam"})  # where it refused, the rate alone is recorded
+    config = {"Global": {"epoch_num": settings["epochs"]}, "Optimizer": {**optimizer, "lr": settings["lr"]}, **view}
+    return Case(config, "paddleocr", {"steps_per_epoch": settings["step_each_epoch"]})
+
+
+def _paddle(record: Record) -> Case:
+    settings = record["settings"]
+    run = {"steps": settings["n_steps"]}
+    return Case({"scheduler": settings["scheduler"], "run": run}, "paddle", metrics=_fed(settings.get("metrics", [])))
+
+
 CASES: dict[str, Callable[[Record], Case]] = {
     "torch": _torch,
     "keras": _keras,
@@ -110,4 +124,6 @@ CASES: dict[str, Callable[[Record], Case]] = {
     "ultralytics": _ultralytics,
     "yolox": _yolox,
     "bubbliiiing": _bubbliiiing,
+    "paddleocr": _paddleocr,
+    "paddle": _paddle,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -200,26 +201,31 @@ class RunClock:
     # -- steps and batches --------------------------------------------------------------------------------------
 
     @cached_property
-    def _updates(self) -> list[int]:
+    def _updates(self) -> Updates:
         """The batches at which updates happen, where accumulation is a schedule."""
         accumulate = self.run.accumulate
         assert isinstance(accumulate, Schedule)
         if self.total == math.inf:
             raise InputError("an accumulation that is a schedule needs the run's length: give --epochs")
-        if self.total > _MOST_COUNTED:
+        count, _, still = accumulate.bind(Frame(self, span=self.total))
+        if min(self.total, still) > _MOST_COUNTED:
             raise InputError(
-                f"an accumulation that is a schedule is counted batch by batch, at most {_MOST_COUNTED}; got {self.total:g}"
+                f"an accumulation that moves is counted batch by batch, at most {_MOST_COUNTED}; got {min(self.total, still):g}"
             )
-        count = accumulate.bind(Frame(self, span=self.total)).value
-        updates, last = [], -1
-        for batch in range(int(self.total)):
+        updates: list[int] = []
+        last, batch = -1, 0
+        while batch < self.total:
             wanted = count(float(batch), Scalar)
             if not 0.5 < wanted < math.inf:
                 raise InputError(f"accumulate must be at least 1, got {wanted:g} at batch {batch} from {accumulate!r}")
             if batch - last >= round(wanted):
                 updates.append(batch)
                 last = batch
-        return updates
+            batch += 1
+            if batch > still:  # from here on every so many batches
+                first, every = max(batch, last + round(wanted)), round(wanted)
+                return Updates(updates, range(first, int(self.total), every))
+        return Updates(updates, range(0))
 
     def _part_at(self, index: int, count: str) -> tuple[Part, int, int]:
         """Return the part in which a step or batch lies, and the steps and batches before that part."""
@@ -245,7 +251,8 @@ class RunClock:
         if not self._carried:
             return self._last_batch(step)
         if step < len(self._updates):
-            return self._updates[step]
+            found: int = self._updates[step]
+            return found
         return int(self.total) + step - len(self._updates)
 
     def step_of_batch(self, batch: int) -> int:
@@ -258,6 +265,19 @@ class RunClock:
             return batch // part.accumulate
         epoch, index = divmod(batch - batches, part.batches)
         return steps + epoch * part.steps + index // part.accumulate
+
+
+class Updates(Sequence[int]):
+    """The batches at which updates happen: some one by one, and then every so many."""
+
+    def __init__(self, listed: list[int], even: range) -> None:
+        self.listed, self.even = listed, even
+
+    def __len__(self) -> int:
+        return len(self.listed) + len(self.even)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.listed[index] if index < len(self.listed) else self.even[index - len(self.listed)]
 
 
 class EpochClock:

@@ -91,7 +91,7 @@ class clip(Wrapper):
         hi = math.inf if self.hi is None else frame.level(self.hi)
         if lo > hi:
             raise InputError(f"{self!r}: lo must not be above hi, got {lo:g} and {hi:g} for the base value {frame.base:g}")
-        return Curve(lambda t, xp: xp.minimum(xp.maximum(inner.value(t, xp), lo), hi), inner.knots)
+        return Curve(lambda t, xp: xp.minimum(xp.maximum(inner.value(t, xp), lo), hi), inner.knots, inner.still)
 
 
 @family
@@ -115,7 +115,7 @@ class rounded(Wrapper):
     def bind(self, frame: Frame) -> Curve:
         inner = self.schedule.bind(frame if self.schedule.absolute else frame.unit())
         factor = 1.0 if self.schedule.absolute else frame.base
-        return Curve(lambda t, xp: factor * xp.rint(inner.value(t, xp)), inner.knots)
+        return Curve(lambda t, xp: factor * xp.rint(inner.value(t, xp)), inner.knots, inner.still)
 
 
 @family

@@ -211,4 +211,5 @@ class table(Schedule):
         return Curve(
             lambda t, xp: xp.select(t, edges, functions),
             tuple((edge, f"a point at {text_of(level)}") for edge, (_, level) in zip(edges, self.points, strict=True)),
+            still=edges[-1],
         )

@@ -69,12 +69,12 @@ class Chain(Schedule):
             if curves:
                 edges.append(start)
             curves.append(item.bind(frame.at(start, length)))
-            knots.extend(curves[-1].knots)
             start += length
+            knots.extend(knot for knot in curves[-1].knots if last or knot[0] <= start)  # the rest is cut off
         functions = [curve.value for curve in curves]
         if len(curves) == 1:
-            return Curve(functions[0], tuple(knots))
-        return Curve(lambda t, xp: xp.select(t, edges, functions), tuple(knots))
+            return Curve(functions[0], tuple(knots), curves[0].still)
+        return Curve(lambda t, xp: xp.select(t, edges, functions), tuple(knots), max(curves[-1].still, edges[-1]))
 
     def length(self, frame: Frame) -> float | None:
         total = 0.0

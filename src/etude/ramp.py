@@ -76,14 +76,14 @@ class Ramp(Schedule):
             raise InputError(f"{self!r} fills the run, and this run has no end: give --epochs or --steps, or say over='...'")
         start, end, origin = frame.level(self.start), frame.level(self.end), frame.origin
         if n <= 0:
-            return Curve(lambda t, xp: xp.full(t, end))
+            return Curve(lambda t, xp: xp.full(t, end), still=origin)
         value = self.between(start, end)
 
         def curve(t: Value, xp: Any) -> Value:
             return value(way(xp.clip(t - origin if origin else t, 0.0, n), n, xp), xp)
 
         begins, ends = (origin, f"{self!r} begins"), (origin + n, f"{self!r} ends")
-        return Curve(curve, (begins, ends) if self.over else (begins,))
+        return Curve(curve, (begins, ends) if self.over else (begins,), still=origin + n)
 
     def between(self, start: float, end: float) -> Any:
         """Return the value as a function of (way, xp) for two bound levels."""

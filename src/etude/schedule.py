@@ -66,10 +66,12 @@ class Clock(Protocol):
 
 
 class Curve(NamedTuple):
-    """A bound schedule: the value at a tick, and its knots: the ticks where something begins or ends, and what."""
+    """A bound schedule: the value at a tick; its knots, the ticks where something begins or ends, and what; and the tick from
+    which on it is known to stay as it is."""
 
     value: Function
     knots: tuple[tuple[float, str], ...] = ()
+    still: float = math.inf
 
 
 class Metric(NamedTuple):
@@ -265,7 +267,7 @@ class constant(Schedule):
 
     def bind(self, frame: Frame) -> Curve:
         value = frame.level(self.value)
-        return Curve(lambda t, xp: xp.full(t, value))
+        return Curve(lambda t, xp: xp.full(t, value), still=frame.origin)
 
 
 @family

@@ -141,3 +141,11 @@ class Arguments:
                 raise self.refuse(f"{key!r} is the optimizer's: put it beside the scheduler, as in 'optimizer': {{{key!r}: 0.1}}")
             if key not in self.taken:
                 raise self.refuse(f"has no setting {key!r}{did_you_mean(str(key), self.taken)}")
+
+
+def as_float(a: Arguments, key: str) -> float:
+    """Return a number that the framework passes through float(), so that it may be a text such as '1e-6'."""
+    value = a.take(key)
+    if isinstance(value, str) and _FLOAT.fullmatch(value.strip()):
+        return number(float(value), f"{a.name}: {key}")
+    return a.number(key)

@@ -20,7 +20,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import MissingFactError
-from ..fields import Absolute, Level
 from ..groups import Group
 from ..laws import steps
 from ..phases import chain, phase
@@ -72,33 +71,28 @@ def _alone(source: Mapping[str, Any], given: Run) -> Recipe:
     lr, low = a.number("lr"), a.number("min_lr")
     if lr <= 0:
         raise a.refuse(f"lr must be above 0, got {lr:g}")
-    schedule = _curve(a, a.word("lr_decay_type", ("cos", "step")), total, lr, low, unit, lr)
+    schedule = _curve(a, a.word("lr_decay_type", ("cos", "step")), total, lr, low, unit)
     a.done()
     schedule = per_epoch(schedule) if unit == "epoch" else schedule
     return Recipe(optimizer=Optimizer(name="SGD", lr=lr), schedules={"lr": schedule}, run=run, name="bubbliiiing")
 
 
-def _curve(a: Arguments, kind: str, total: int, lr: float, low: float, unit: str, base: float) -> Schedule:
-    """Return what get_lr_scheduler makes, as factors of `base`."""
-
-    def level(value: float) -> Level:
-        return 1.0 if value == base else Absolute(value) if base != lr else value / base
-
+def _curve(a: Arguments, kind: str, total: int, lr: float, low: float, unit: str) -> Schedule:
+    """Return what get_lr_scheduler makes of a rate, as factors of that rate."""
     if kind == "cos":
         ratio = a.number("warmup_lr_ratio", 0.1)
         warmup = a.number("warmup_total_iters", min(max(a.number("warmup_iters_ratio", 0.05) * total, 1), 3))
         tail = a.number("no_aug_iter", min(max(a.number("no_aug_iter_ratio", 0.05) * total, 1), 15))
         start = a.number("warmup_lr_start", max(ratio * lr, 1e-6))
-        return warm_cosine(total, warmup, tail, start=level(start), peak=level(lr), end=level(low), unit=unit, tick=unit)
+        begin = ratio if start == ratio * lr else start / lr
+        return warm_cosine(total, warmup, tail, start=begin, peak=1.0, end=low / lr, unit=unit, tick=unit)
     count = a.whole("step_num", 10, least=2)
     size = total / count
     if size < 1:
         raise a.refuse(f"step_size must be at least 1, got {total} {unit}s in {count} steps = {size:g}")
-    factor = (low / lr) ** (1 / (count - 1))
     # it divides floats: the first whole t whose t // size is k, which rounding may put beside k * size
     edges = [next(t for t in range(int(k * size), total + 2) if t // size >= k) for k in range(1, count)]
-    falling = steps(factor, at=[length(edge, unit) for edge in edges])
-    return falling if lr == base else lr / base * falling
+    return steps((low / lr) ** (1 / (count - 1)), at=[length(edge, unit) for edge in edges])
 
 
 def _trainer(source: Mapping[str, Any], given: Run) -> Recipe:
@@ -124,11 +118,12 @@ def _trainer(source: Mapping[str, Any], given: Run) -> Recipe:
     notes: list[str] = []
     fits = [_fit(lr, low, batch, nominal, kind, notes) for _, batch in parts]
     base = fits[0][0]
-    curves = [_curve(a, decay_type, total, fitted, least, "epoch", base) for fitted, least in fits]
+    curves = [_curve(a, decay_type, total, fitted, least, "epoch") for fitted, least in fits]
     schedule = curves[0]
     if len(parts) == 2:
-        begun = length(frozen, "epoch")
-        schedule = chain(phase(curves[0], over=begun), skip(curves[1], begun))
+        begun, ratio = length(frozen, "epoch"), fits[1][0] / base
+        if ratio != 1 or curves[1] != curves[0]:
+            schedule = chain(phase(curves[0], over=begun), skip(ratio * curves[1] if ratio != 1 else curves[1], begun))
         notes.append(f"the backbone rests for the first {frozen} epochs: set requires_grad on it, the groups here are by kind")
     momentum, decay = a.number("momentum", 0.937), a.number("weight_decay", 5e-4 if kind == "sgd" else 0.0)
     adam = {"betas": (momentum, 0.999)} if kind != "sgd" else {}

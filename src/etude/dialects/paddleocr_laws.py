@@ -1,0 +1,193 @@
+"""What each learning-rate policy of PaddleOCR does, as a base value and a schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..compose import between
+from ..errors import InputError, MissingFactError, did_you_mean
+from ..formulas import formula
+from ..phases import chain, phase, repeat, wave
+from ..run import Run
+from ..schedule import Schedule, constant
+from ..shapes import cosine, linear, poly
+from ..timing import skip
+from ..units import number_text
+from .arguments import Arguments, as_float, numbers_of
+from .paddle_laws import Law, level, multi_step, piecewise, rate, step, warmed
+
+_COSINE_VIEW = "(1 + cos(pi * (step + 1) / {n})) ** 2 / (2 * (1 + cos(pi * step / {n})))"
+
+
+@dataclass
+class Horizon:
+    """The run that a policy is built for.
+
+    Args:
+        run: Its facts, as far as they are known.
+        tutorial: Whether get_lr() after step() is looked at, in place of the rate in force.
+        notes: What is to be told.
+    """
+
+    run: Run
+    tutorial: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def steps(self) -> int:
+        """Iterations of the run."""
+        if self.run.epochs is None and self.run.steps is None:
+            raise MissingFactError("the run's length is not known: give --epochs")
+        try:
+            return int(self.run.clock().total)
+        except InputError as error:
+            raise MissingFactError(str(error)) from None
+
+
+def law(given: Mapping[str, Any], horizon: Horizon) -> Law:
+    """Return what Optimizer.lr says: a base value, and the schedule over it."""
+    name = given.get("name", "Const")
+    if name not in LAWS:
+        raise InputError(f"Optimizer.lr: PaddleOCR has no learning rate {name!r}{did_you_mean(str(name), LAWS)}")
+    a = Arguments(f"Optimizer.lr ({name})", {key: value for key, value in given.items() if key != "name"})
+    for key in ("epochs", "step_each_epoch"):
+        if a.take(key, None) is not None:
+            horizon.notes.append(f"ignored: Optimizer.lr.{key} {a.given[key]!r}: the run's own is put in its place")
+    if name not in _UNWARMED and a.take("last_epoch", -1) != -1:
+        raise a.refuse("last_epoch can't be read: the plan of the whole run has its values from any step on")
+    found = LAWS[name](a, horizon)
+    for key in a.given:
+        if key not in a.taken:
+            horizon.notes.append(f"ignored: Optimizer.lr.{key} {a.given[key]!r}: {name} never reads it")
+    return found
+
+
+def _span(epochs: float) -> str:
+    """Return round(epochs * iterations) iterations as a length."""
+    text = f"{number_text(epochs)} epochs" if epochs != 1 else "1 epoch"
+    return text if epochs == int(epochs) else f"round({text})"
+
+
+def _finished(a: Arguments, inner: Law, horizon: Horizon, *, peak: float | None = None, view: Schedule | None = None) -> Law:
+    """Return a policy with its warmup in front, from 0; or, with neither, as get_lr() has it where that is another `view`."""
+    warmup = a.number("warmup_epoch", 0.0)
+    if warmup > 0:
+        inner = warmed(a, inner, 0.0, inner.base if peak is None else peak, _span(warmup))
+    if not horizon.tutorial:
+        return inner
+    if warmup <= 0 and view is not None:
+        return inner._replace(schedule=view)
+    return inner._replace(schedule=skip(inner.schedule, "1 step"))
+
+
+def _linear(a: Arguments, horizon: Horizon) -> Law:
+    base, end, power = rate(a), a.number("end_lr", 0.0), a.number("power", 1.0)
+    if power <= 0:
+        raise a.refuse(f"power must be above 0, got {power:g}")
+    return _finished(a, Law(base, poly(1, level(end, base), power, over="100%")), horizon)
+
+
+def _cosine(a: Arguments, horizon: Horizon) -> Law:
+    view = formula(_COSINE_VIEW.format(n="steps"))
+    return _finished(a, Law(rate(a), cosine(1, 0, over="100%")), horizon, view=view)
+
+
+def _step(a: Arguments, horizon: Horizon) -> Law:
+    return _finished(a, step(a, "epochs"), horizon)
+
+
+def _multi_step(a: Arguments, horizon: Horizon) -> Law:
+    return _finished(a, multi_step(a, "epochs"), horizon)
+
+
+def _piecewise(a: Arguments, horizon: Horizon) -> Law:
+    edges, levels = (numbers_of(a.take(key), f"{a.name}: {key}") for key in ("decay_epochs", "values"))
+    return _finished(a, piecewise(a, edges, levels, "epochs"), horizon, peak=levels[0] if levels else None)
+
+
+def _cyclical(a: Arguments, horizon: Horizon) -> Law:
+    cycle = a.number("cycle")
+    if cycle <= 0:
+        raise a.refuse(f"cycle must be above 0, got {cycle:g}")
+    return _finished(a, Law(rate(a), repeat(cosine(1, 0), _span(cycle))), horizon)
+
+
+def _const(a: Arguments, horizon: Horizon) -> Law:
+    return _finished(a, Law(rate(a), constant(1)), horizon)
+
+
+def _decay(a: Arguments, horizon: Horizon) -> Law:
+    power = a.number("factor", 0.9)
+    if power <= 0:
+        raise a.refuse(f"factor must be above 0, got {power:g}")
+    found = Law(rate(a), poly(1, 0, power, over="100%"))
+    return found._replace(schedule=skip(found.schedule, "1 step")) if horizon.tutorial else found
+
+
+def _two_step(a: Arguments, horizon: Horizon) -> Law:
+    """A cosine over 200 epochs, whatever the run is; past it, behind a warmup, the run's own cosine where it then is."""
+    base = rate(a)
+    if a.number("warmup_epoch", 0.0) <= 0:
+        view = formula(f"{_COSINE_VIEW.format(n='n')} if step < n else 0".replace("n", "(200 * steps / epochs)"))
+        return _finished(a, Law(base, cosine(1, 0, over="200 epochs")), horizon, view=view)
+    first = phase(cosine(1, 0, over="200 epochs"), over="200 epochs + 1 step")
+    if horizon.run.epochs is not None and horizon.run.epochs <= 200:
+        return _finished(a, Law(base, cosine(1, 0, over="200 epochs")), horizon)
+    return _finished(a, Law(base, chain(first, skip(cosine(1, 0, over="100%"), "200 epochs + 1 step"))), horizon)
+
+
+def _one_cycle(a: Arguments, horizon: Horizon) -> Law:
+    """torch's OneCycleLR over the run, its factors 25 and 1e4 fixed; phases end a step before their share."""
+    base, three = a.number("max_lr"), a.flag("three_phase", False)
+    name = a.word("anneal_strategy", ("cos", "linear"), "cos")
+    shape: Any = cosine if name == "cos" else linear
+    if base <= 0:
+        raise a.refuse(f"max_lr must be above 0, got {base:g}")
+    start, end = 1 / 25, 1 / 25 / 1e4
+    up = shape(start, 1, over="30% - 1 step")
+    down = shape(1, start, over="30% - 1 step") if three else None
+    begin, over = (start, "40% + 1 step") if three else (1.0, "70%")
+    last = shape(begin, end, over=over)
+    warmed_up = a.number("warmup_epoch", 0.0) > 0
+    if horizon.tutorial and not warmed_up:  # its last look is a step past the end, where the curve goes on
+        if name == "cos":
+            last = wave(begin, end, half=over)
+        else:
+            length = (0.4 * horizon.steps + 1) if three else 0.7 * horizon.steps
+            return _finished(
+                a, Law(base, chain(up, *([down] if down else []), last, constant(end + (end - begin) / length))), horizon
+            )
+    return _finished(a, Law(base, chain(up, *([down] if down else []), last)), horizon)
+
+
+def _warmup_cosine(a: Arguments, horizon: Horizon) -> Law:
+    """LinearWarmupCosine, whose warmup is in iterations, and whose numbers may be texts."""
+    base = as_float(a, "learning_rate")
+    start = as_float(a, "start_lr") if "start_lr" in a.given else 1e-5
+    low = as_float(a, "min_lr") if "min_lr" in a.given else 1e-8
+    warmup = a.whole("warmup_steps", 5000)
+    floor = level(low, base)
+    found = Law(base, cosine(1, floor, over="100%"))
+    if warmup:
+        found = warmed(a, found, start, base, f"{warmup} steps")
+    elif horizon.tutorial:
+        return found._replace(schedule=between(floor, 1, formula(_COSINE_VIEW.format(n="steps"))))
+    return found._replace(schedule=skip(found.schedule, "1 step")) if horizon.tutorial else found
+
+
+_UNWARMED = ("DecayLearningRate",)
+LAWS: dict[str, Callable[[Arguments, Horizon], Law]] = {
+    "Linear": _linear,
+    "Cosine": _cosine,
+    "Step": _step,
+    "Piecewise": _piecewise,
+    "CyclicalCosine": _cyclical,
+    "OneCycle": _one_cycle,
+    "Const": _const,
+    "DecayLearningRate": _decay,
+    "MultiStepDecay": _multi_step,
+    "TwoStepCosine": _two_step,
+    "LinearWarmupCosine": _warmup_cosine,
+}
