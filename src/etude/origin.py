@@ -54,27 +54,29 @@ class Origin:
 
     def override(self, recipe: Recipe, lr: float | None, facts: Mapping[str, Any]) -> Recipe:
         """Return `recipe`, read from here, with another base learning rate or other facts of its run."""
-        origin = self if lr is None else replace(self, lr=lr)
+        lr = self.lr if lr is None else lr
         if isinstance(recipe, Draft) or any(value is not None for value in facts.values()):
-            return origin._again(recipe, origin.facts.override(**facts))
-        return recipe if lr is None else replace(recipe, optimizer=replace(recipe.optimizer, lr=lr), origin=origin)
+            return self._again(recipe, self.facts.override(**facts), lr)
+        if lr is None or lr == self.lr:
+            return recipe
+        return replace(recipe, optimizer=replace(recipe.optimizer, lr=lr), origin=replace(self, lr=lr))
 
     def fitted(self, recipe: Recipe, run: Run | None) -> Recipe:
         """Return `recipe`, read from here, for a run; its own by default."""
         if run is None or run == recipe.run:
             return recipe
-        found = self._again(recipe, run)
+        found = self._again(recipe, run, self.lr)
         if isinstance(found, Draft):
             raise found.missing
         return found
 
-    def _again(self, recipe: Recipe, facts: Run) -> Recipe:
+    def _again(self, recipe: Recipe, facts: Run, lr: float | None) -> Recipe:
         if not isinstance(recipe, Draft) and recipe != self.recipe():
             raise InputError(
                 f"{recipe.name} was changed since it was read for another run, from whose facts its values follow: "
                 "give the run first, as in etude.read(...).override(epochs=...)"
             )
-        return replace(self, facts=facts).recipe()
+        return replace(self, facts=facts, lr=lr).recipe()
 
 
 class Draft(Recipe):

@@ -45,7 +45,7 @@ def recipe_schema() -> dict[str, Any]:
 
 def _mapping(kind: type, parts: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of a dataclass; those inside it go into `parts`."""
-    hints, texts = get_type_hints(kind), _arguments(kind)
+    hints, texts = get_type_hints(kind, localns={"Origin": Any}), _arguments(kind)  # where it was read from is no key of a file
     known = [item for item in fields(kind) if item.compare]
     return {
         "description": _summary(kind),

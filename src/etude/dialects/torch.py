@@ -26,7 +26,19 @@ from ..timing import per_epoch
 from .arguments import Arguments, mapping, numbers_of, run_of
 from .torch_chains import chained, cosine_from, cyclic_begun, resumed, sequential
 from .torch_cycles import CYCLING, momenta, one_cycle_peak, one_cycle_steps
-from .torch_description import DEFAULTS, GROUP_KEYS, MOST, NAMES, arguments, check_settings, children_of, flat, updates_per_epoch
+from .torch_description import (
+    DEFAULTS,
+    GROUP_KEYS,
+    MOST,
+    NAMES,
+    arguments,
+    check_settings,
+    children_of,
+    flat,
+    takes,
+    updates_per_epoch,
+    whole,
+)
 from .torch_laws import LAWS
 from .torch_live import agree, describe
 from .torch_place import Law, Peak, Place
@@ -34,17 +46,6 @@ from .torch_place import Law, Peak, Place
 LOOKS = "a scheduler of torch, a `name` such as StepLR"
 __all__ = ["LOOKS", "NAMES", "agree", "describe", "read", "takes", "whole"]
 _KEYS = ("scheduler", "optimizer", "interval", "run", "initial_lr", "step_argument", "name")
-
-
-def takes(source: Mapping[str, Any]) -> bool:
-    """Whether a description names a scheduler of torch."""
-    scheduler = source.get("scheduler", source)
-    return isinstance(scheduler, Mapping) and scheduler.get("name") in NAMES
-
-
-def whole(source: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a description with its scheduler under a key of its own."""
-    return source if "scheduler" in source else {"scheduler": source}
 
 
 def read(source: Mapping[str, Any], *, steps: int | None = None) -> Recipe:

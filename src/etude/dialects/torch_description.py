@@ -12,6 +12,7 @@ from .arguments import Arguments, mapping
 from .torch_laws import LAWS
 
 NAMES = (*LAWS, "SequentialLR", "ChainedScheduler")
+_SHARED = ("LinearLR", "OneCycleLR", "CyclicLR", "CosineAnnealingWarmRestarts")  # Paddle has them too, each with its rate inside
 
 # What torch gives an optimizer that is told nothing else. Those that have neither momentum nor betas can't cycle them.
 MOST = 200  # schedulers inside another
@@ -28,6 +29,19 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "Adagrad": {"lr": 1e-2, "weight_decay": 0.0},
     "Adadelta": {"lr": 1.0, "weight_decay": 0.0},
 }
+
+
+def takes(source: Mapping[str, Any]) -> bool:
+    """Whether a description names a scheduler of torch."""
+    scheduler = source.get("scheduler", source)
+    if not isinstance(scheduler, Mapping) or scheduler.get("name") not in NAMES:
+        return False
+    return scheduler["name"] not in _SHARED or not any(f"{kind}learning_rate" in scheduler for kind in ("", "max_", "base_"))
+
+
+def whole(source: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a description with its scheduler under a key of its own."""
+    return source if "scheduler" in source else {"scheduler": source}
 
 
 def check_settings(given: Mapping[str, Any]) -> None:

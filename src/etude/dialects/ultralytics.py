@@ -140,7 +140,8 @@ def _optimizer(a: Arguments, loop: Loop, old: bool) -> tuple[Optimizer, float]:
     else:
         if a.take("nc", None) is None:
             raise MissingFactError(
-                "optimizer=auto fits lr0 to the number of classes in a run of 10000 updates or fewer: give --set nc=80"
+                "optimizer=auto fits lr0 to the number of classes in a run of 10000 updates or fewer, "
+                f"as these {updates}: give --set nc=80"
             )
         classes = a.whole("nc", least=1)
         name, fitted = "AdamW", round(0.002 * 5 / (4 + classes), 6)
