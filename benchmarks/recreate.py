@@ -113,6 +113,15 @@ def _paddle(record: Record) -> Case:
     return Case({"scheduler": settings["scheduler"], "run": run}, "paddle", metrics=_fed(settings.get("metrics", [])))
 
 
+def _timm(record: Record) -> Case:
+    about = ("num_epochs_returned", "timm", "call", "metrics")
+    kept = {key: value for key, value in record["settings"].items() if key not in about}
+    kept["optimizer"] = {"momentum": record["momentum_constant"][0], "weight_decay": record["weight_decay"][0]}
+    each = record["iters_per_epoch"] or 1
+    fed = [((epoch + 1) * each, value) for epoch, value in enumerate(record["settings"].get("metrics", []))]
+    return Case(kept, "timm", metrics=fed)
+
+
 CASES: dict[str, Callable[[Record], Case]] = {
     "torch": _torch,
     "keras": _keras,
@@ -126,4 +135,5 @@ CASES: dict[str, Callable[[Record], Case]] = {
     "bubbliiiing": _bubbliiiing,
     "paddleocr": _paddleocr,
     "paddle": _paddle,
+    "timm": _timm,
 }
