@@ -122,6 +122,13 @@ def _timm(record: Record) -> Case:
     return Case(kept, "timm", metrics=fed)
 
 
+def _transformers(record: Record) -> Case:
+    settings = {key: value for key, value in record["settings"].items() if key not in ("transformers", "call")}
+    optimizer = {"name": "AdamW", "betas": [0.9, 0.999]}
+    description = {**settings, "weight_decay": record["weight_decay"], "optimizer": optimizer}
+    return Case(description, "transformers", metrics=_fed(settings.get("metrics", [])))
+
+
 CASES: dict[str, Callable[[Record], Case]] = {
     "torch": _torch,
     "keras": _keras,
@@ -136,4 +143,5 @@ CASES: dict[str, Callable[[Record], Case]] = {
     "paddleocr": _paddleocr,
     "paddle": _paddle,
     "timm": _timm,
+    "hf": _transformers,
 }

@@ -306,6 +306,125 @@ def draw_descent(v: dict[str, Any]) -> Any:
     return figure
 
 
+def draw_yolox(v: dict[str, Any]) -> Any:
+    figure, (left, right) = panels(1, 2, 10, 3.8, sharex=False)
+    looks = {"cos": (BLUE, SOLID, "o"), "cos, from 5e-5": (RED, DASHED, "s"), "step": (GREEN, DASHDOT, "^")}
+    for name, (colour, dashes, marker) in looks.items():
+        curve = v["yolox"][name]
+        look = {"color": colour, "linestyle": dashes, "drawstyle": "steps-post", "label": name}
+        left.plot(curve, linewidth=1.6, **look)
+        right.plot(curve[:9], marker, markersize=5, markerfacecolor="none", linewidth=1.2, **look)
+    for edge in (3, 95):
+        left.axvline(edge, color=GREY, linewidth=0.8, linestyle=DOTTED)
+    left.annotate("the tail", (96, 0.00004), fontsize=9, color="#555555", rotation=90)
+    label(left, "100 epochs", "epoch", "learning rate")
+    label(right, "The first nine", "epoch", "")
+    for panel in (left, right):
+        panel.set_ylim(0, 0.00032)
+        panel.ticklabel_format(axis="y", style="sci", scilimits=(-4, -4), useMathText=True)
+    right.set_xticks(range(0, 9, 1))
+    legend(left, title="lr_decay_type")
+    return figure
+
+
+def draw_yolox_fit(v: dict[str, Any]) -> Any:
+    figure, (panel,) = panels(1, 1, 8, 3.8)
+    for (name, rates), colour, dashes, marker in zip(v["rates"].items(), (BLUE, RED), (SOLID, DASHED), "os", strict=True):
+        panel.plot(v["batches"], rates, marker, color=colour, linestyle=dashes, markersize=6, markerfacecolor="none", label=name)
+    panel.set_xscale("log", base=2)
+    panel.set_yscale("log")
+    panel.set_xticks(v["batches"], [str(batch) for batch in v["batches"]])
+    panel.axvline(64, color=GREY, linewidth=0.8, linestyle=DOTTED)
+    panel.annotate("nbs 64", (66, 1.5e-4), fontsize=9, color="#555555")
+    note(panel, "1e-3 at batch 16:\n3e-4, not 2.5e-4", (16, 3e-4), (1.6, 1.2e-3))
+    panel.set_ylim(1.2e-4, 0.1)
+    label(panel, "", "batch size", "fitted learning rate")
+    legend(panel)
+    return figure
+
+
+def draw_yolox_freeze(v: dict[str, Any]) -> Any:
+    figure, (panel,) = panels(1, 1, 8, 3.6)
+    steps = range(len(v["frozen"]))
+    panel.plot(steps, v["frozen"], color=BLUE, linewidth=1.6, drawstyle="steps-post")
+    panel.axvline(500, color=GREY, linewidth=0.8, linestyle=DOTTED)
+    panel.annotate("epochs 0 to 49, frozen: batch 16", (490, 0.00255), ha="right", fontsize=9, color="#555555")
+    panel.annotate("epochs 50 to 99: batch 8", (515, 0.00255), fontsize=9, color="#555555")
+    panel.set_ylim(0, 0.00275)
+    label(panel, "", "step (optimizer updates)", "learning rate")
+    inset = panel.inset_axes((0.64, 0.4, 0.34, 0.42))
+    inset.plot(steps, v["frozen"], color=BLUE, linewidth=1.2, drawstyle="steps-post")
+    inset.set(xlim=(440, 580), ylim=(0.0005, 0.0015), xticks=[440, 500, 560], yticks=[0.0006, 0.001, 0.0014])
+    inset.tick_params(labelsize=8)
+    inset.grid(alpha=0.25, linewidth=0.6)
+    panel.indicate_inset_zoom(inset, edgecolor=GREY)
+    return figure
+
+
+def draw_yolox_schedulers(v: dict[str, Any]) -> Any:
+    figure, axes = panels(1, 5, 11, 2.9, sharex=True)
+    for panel, (name, curve) in zip(axes, v["original"].items(), strict=True):
+        panel.plot(curve, color=BLUE, linewidth=1.6)
+        panel.plot([0], [curve[0]], "s", color=RED, markersize=6, clip_on=False)
+        label(panel, name, "iteration", "learning rate" if panel is axes[0] else "")
+        panel.set_ylim(-0.0003, 0.0105)
+        panel.set_xticks([0, 750, 1500])
+        if panel is not axes[0]:
+            panel.tick_params(labelleft=False)
+    note(axes[0], "the first update:\nwarmup_lr", (0, 0), (150, 0.0012))
+    return figure
+
+
+def draw_paddleocr(v: dict[str, Any]) -> Any:
+    figure, (left, right) = panels(1, 2, 10, 3.8, sharex=True)
+    for panel in (left, right):
+        panel.plot(v["paddle"]["Cosine"], color=BLUE, linestyle=SOLID, linewidth=1.6, label="Cosine")
+        panel.plot(
+            v["paddle"]["Piecewise"], color=RED, linestyle=DASHED, linewidth=1.6, drawstyle="steps-post", label="Piecewise"
+        )
+        panel.set_xlim(0, 2000)
+    label(left, "Linear scale", "iteration", "learning rate")
+    label(right, "Logarithmic scale", "iteration", "")
+    right.set_yscale("log")
+    legend(left)
+    for panel in (left, right):
+        above = panel.secondary_xaxis("top", functions=(lambda step: step / 100, lambda epoch: epoch * 100))
+        above.set_xlabel("epoch", fontsize=9)
+        above.set_xticks(range(0, 21, 4))
+    return figure
+
+
+def draw_paddleocr_warmup(v: dict[str, Any]) -> Any:
+    figure, (panel,) = panels(1, 1, 8, 3.6)
+    np = v["np"]
+    for (epochs, curve), colour, dashes in zip(v["warmups"].items(), (BLUE, RED, GREEN), DASHES, strict=False):
+        plural = f"{epochs} epochs" if epochs else "none"
+        panel.plot(curve, color=colour, linestyle=dashes, linewidth=1.6, label=plural)
+        beyond = np.arange(2000, 2000 + 100 * epochs + 1)
+        panel.plot(beyond, 0.0005 * (1 + np.cos(np.pi * (beyond - 100 * epochs) / 2000)), color=GREY, linewidth=0.8)
+        panel.plot([1999], [curve[-1]], "o", color=colour, markersize=5, markerfacecolor="white", zorder=3)
+    panel.axvline(2000, color=GREY, linewidth=0.8, linestyle=DOTTED)
+    panel.annotate("the run ends", (2015, 0.00085), fontsize=9, color="#555555")
+    panel.set_xlim(0, 2520)
+    label(panel, "", "iteration", "learning rate")
+    legend(panel, title="warmup_epoch", loc="upper right", bbox_to_anchor=(1.0, 0.72))
+    return figure
+
+
+def draw_paddleocr_policies(v: dict[str, Any]) -> Any:
+    figure, axes = panels(3, 4, 11, 6.6, sharex=False)
+    for panel, (name, (plain, warmed)) in zip(axes, v["policy_curves"].items(), strict=False):
+        panel.plot(warmed, color=RED, linestyle=DASHED, linewidth=1.4, label="warmup_epoch: 2")
+        panel.plot(plain, color=BLUE, linestyle=SOLID, linewidth=1.4, label="none", zorder=1)
+        label(panel, name, "iteration" if panel in axes[7:11] else "", "learning rate" if panel in axes[0:11:4] else "")
+        panel.set(ylim=(-0.00003, 0.00108), xticks=[0, 1000, 2000])
+        panel.ticklabel_format(axis="y", style="sci", scilimits=(-3, -3), useMathText=True)
+    axes[11].axis("off")
+    handles, names = axes[0].get_legend_handles_labels()
+    axes[11].legend(handles, names, frameon=False, fontsize=10, loc="center", title="warmup")
+    return figure
+
+
 PICTURES = {
     "yolov5": draw_yolov5,
     "cosine": draw_cosine,
@@ -315,6 +434,13 @@ PICTURES = {
     "order": draw_order,
     "exponential_decay": draw_exponential_decay,
     "descent": draw_descent,
+    "yolox": draw_yolox,
+    "yolox_fit": draw_yolox_fit,
+    "yolox_freeze": draw_yolox_freeze,
+    "yolox_schedulers": draw_yolox_schedulers,
+    "paddleocr": draw_paddleocr,
+    "paddleocr_warmup": draw_paddleocr_warmup,
+    "paddleocr_policies": draw_paddleocr_policies,
 }
 
 

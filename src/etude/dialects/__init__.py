@@ -54,7 +54,7 @@ class Live(Protocol):
 
 
 _LIVE = ("torch", "keras")
-_HOMES = (*_LIVE, "yolov5", "ultralytics", "yolox", "bubbliiiing", "paddleocr", "paddle", "timm")
+_HOMES = (*_LIVE, "yolov5", "ultralytics", "yolox", "bubbliiiing", "paddleocr", "paddle", "transformers", "timm", "optax")
 _PYYAML = ("yolov5", "ultralytics", "paddleocr", "transformers", "timm")  # their tools read files with PyYAML
 
 

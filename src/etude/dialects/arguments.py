@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -35,6 +36,13 @@ def run_over(own: Mapping[str, Any], given: Run) -> Run:
     return Run(**facts).override(**over)
 
 
+def ratio(value: float, base: float) -> float:
+    """Return a value as a factor of a base: 0.01 of 0.1 is 0.1, and not the 0.09999999999999999 of a division."""
+    factor = value / base
+    short = float(f"{factor:.12g}")
+    return short if math.isclose(short, factor, rel_tol=1e-15) else factor
+
+
 def need(run: Run, facts: Sequence[str], why: str) -> None:
     """Ask for the facts of a run that are not known, by the flags that give them."""
     missing = [_FLAGS[name] for name in facts if getattr(run, name) is None and not (name == "epochs" and run.stages)]
@@ -64,6 +72,12 @@ def numbers_of(value: Any, what: str) -> list[float]:
     if not isinstance(value, list | tuple):
         raise InputError(f"{what} must be a list of numbers, got {value!r}")
     return [number(one, f"{what}[{index}]") for index, one in enumerate(value)]
+
+
+def _dotted(value: float) -> str:
+    """Return a number as PyYAML takes it for one: 5.0e-05."""
+    mantissa, e, exponent = repr(value).partition("e")
+    return mantissa + ("" if "." in mantissa else ".0") + (f"e{exponent if exponent[0] in '+-' else '+' + exponent}" if e else "")
 
 
 _FLOAT = re.compile(r"[-+]?[0-9]*\.?[0-9]+([eE][-+]?[0-9]{1,3})?")
@@ -102,7 +116,7 @@ class Arguments:
         if isinstance(value, str) and _FLOAT.fullmatch(value):
             raise self.refuse(
                 f"{key} must be a number, got the text {value!r}; PyYAML takes a number without a dot and a signed exponent "
-                f"for a text: write {float(value)!r}"
+                f"for a text: write {_dotted(float(value))}"
             )
         return number(value, f"{self.name}: {key}")
 

@@ -27,7 +27,7 @@ from ..recipe import Optimizer, Recipe
 from ..run import Run, Stage
 from ..schedule import Schedule
 from ..timing import per_epoch, skip
-from .arguments import Arguments, need, run_over
+from .arguments import Arguments, need, ratio, run_over
 from .warm_cosine import length, warm_cosine
 from .yolo_loop import KINDS
 
@@ -80,12 +80,10 @@ def _alone(source: Mapping[str, Any], given: Run) -> Recipe:
 def _curve(a: Arguments, kind: str, total: int, lr: float, low: float, unit: str) -> Schedule:
     """Return what get_lr_scheduler makes of a rate, as factors of that rate."""
     if kind == "cos":
-        ratio = a.number("warmup_lr_ratio", 0.1)
         warmup = a.number("warmup_total_iters", min(max(a.number("warmup_iters_ratio", 0.05) * total, 1), 3))
         tail = a.number("no_aug_iter", min(max(a.number("no_aug_iter_ratio", 0.05) * total, 1), 15))
-        start = a.number("warmup_lr_start", max(ratio * lr, 1e-6))
-        begin = ratio if start == ratio * lr else start / lr
-        return warm_cosine(total, warmup, tail, start=begin, peak=1.0, end=low / lr, unit=unit, tick=unit)
+        start = a.number("warmup_lr_start", max(a.number("warmup_lr_ratio", 0.1) * lr, 1e-6))
+        return warm_cosine(total, warmup, tail, start=ratio(start, lr), peak=1.0, end=ratio(low, lr), unit=unit, tick=unit)
     count = a.whole("step_num", 10, least=2)
     size = total / count
     if size < 1:
@@ -121,9 +119,9 @@ def _trainer(source: Mapping[str, Any], given: Run) -> Recipe:
     curves = [_curve(a, decay_type, total, fitted, least, "epoch") for fitted, least in fits]
     schedule = curves[0]
     if len(parts) == 2:
-        begun, ratio = length(frozen, "epoch"), fits[1][0] / base
-        if ratio != 1 or curves[1] != curves[0]:
-            schedule = chain(phase(curves[0], over=begun), skip(ratio * curves[1] if ratio != 1 else curves[1], begun))
+        begun, share = length(frozen, "epoch"), ratio(fits[1][0], base)
+        if share != 1 or curves[1] != curves[0]:
+            schedule = chain(phase(curves[0], over=begun), skip(share * curves[1] if share != 1 else curves[1], begun))
         notes.append(f"the backbone rests for the first {frozen} epochs: set requires_grad on it, the groups here are by kind")
     momentum, decay = a.number("momentum", 0.937), a.number("weight_decay", 5e-4 if kind == "sgd" else 0.0)
     adam = {"betas": (momentum, 0.999)} if kind != "sgd" else {}

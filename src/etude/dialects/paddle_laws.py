@@ -22,7 +22,7 @@ from ..plateaus import plateau
 from ..schedule import Schedule, constant
 from ..shapes import cosine, linear, poly
 from ..units import number_text
-from .arguments import Arguments, mapping, numbers_of
+from .arguments import Arguments, mapping, numbers_of, ratio
 from .lambdas import factor, growth
 from .torch_cycles import cyclic_lr, one_cycle_lr
 from .torch_place import Peak, Place
@@ -39,11 +39,9 @@ def steps_(count: float) -> str:
     return f"{number_text(count)} steps"
 
 
-def level(value: float, base: float) -> Level:
-    """Return an absolute value as a factor of the base, where that is short and exact; as itself otherwise."""
-    if value == 0 or not base:
-        return 0.0 if value == 0 else Absolute(value)
-    return value / base if value / base * base == value else Absolute(value)
+def level(value: float, base: float = math.nan) -> Level:
+    """Return a rate of its own, which no base multiplies, as a level; 1 where it is the base."""
+    return 0.0 if value == 0 else 1.0 if value == base else Absolute(value)
 
 
 def rate(a: Arguments, key: str = "learning_rate") -> float:
@@ -77,7 +75,7 @@ def piecewise(a: Arguments, boundaries: list[float], levels: list[float], unit: 
         )
     kept = [*levels[: len(boundaries)], levels[-1]]
     base = max(kept, key=abs) or 1.0
-    return Law(base, values([level(one, base) for one in kept], at=[f"{number_text(edge)} {unit}" for edge in boundaries]))
+    return Law(base, values([ratio(one, base) for one in kept], at=[f"{number_text(edge)} {unit}" for edge in boundaries]))
 
 
 def _piecewise(a: Arguments) -> Law:
@@ -109,9 +107,9 @@ def _polynomial(a: Arguments) -> Law:
     if power <= 0:
         raise a.refuse(f"power must be above 0, got {power:g}")
     if not a.flag("cycle", False):
-        return Law(base, poly(1, level(end, base), power, over=steps_(length)))
+        return Law(base, poly(1, level(end), power, over=steps_(length)))
     horizon = f"({length} * max(1, ceil(step / {length})))"  # it is put off each time it is reached
-    return Law(base, between(level(end, base), 1, formula(f"(1 - step / {horizon}) ** {number_text(power)}")))
+    return Law(base, between(level(end), 1, formula(f"(1 - step / {horizon}) ** {number_text(power)}")))
 
 
 def multi_step(a: Arguments, unit: str) -> Law:
@@ -160,12 +158,12 @@ def _plateau(a: Arguments) -> Law:
 
 def _cosine(a: Arguments) -> Law:
     base, half = rate(a), a.whole("T_max", least=1)
-    return Law(base, wave(1, level(a.number("eta_min", 0.0), base), half=steps_(half)))
+    return Law(base, wave(1, level(a.number("eta_min", 0.0)), half=steps_(half)))
 
 
 def _restarts(a: Arguments) -> Law:
     base, first, grow = rate(a), a.whole("T_0", least=1), a.whole("T_mult", 1, least=1)
-    return Law(base, repeat(cosine(1, level(a.number("eta_min", 0.0), base)), steps_(first), grow=grow))
+    return Law(base, repeat(cosine(1, level(a.number("eta_min", 0.0))), steps_(first), grow=grow))
 
 
 def _linear(a: Arguments) -> Law:
@@ -221,7 +219,7 @@ def warmed(a: Arguments, inner: Law, start: float, end: float, over: str) -> Law
         raise a.refuse(f"the warmup must rise, from {start:g} to more than that, got {end:g}")
     base = inner.base or end
     after = inner.schedule if inner.base else constant(0)
-    return Law(base, chain(linear(level(start, base), level(end, base), over=over), after))
+    return Law(base, chain(linear(level(start), level(end, base), over=over), after))
 
 
 LAWS: dict[str, Callable[[Arguments], Law]] = {

@@ -86,7 +86,7 @@ def _linear(a: Arguments, horizon: Horizon) -> Law:
     base, end, power = rate(a), a.number("end_lr", 0.0), a.number("power", 1.0)
     if power <= 0:
         raise a.refuse(f"power must be above 0, got {power:g}")
-    return _finished(a, Law(base, poly(1, level(end, base), power, over="100%")), horizon)
+    return _finished(a, Law(base, poly(1, level(end), power, over="100%")), horizon)
 
 
 def _cosine(a: Arguments, horizon: Horizon) -> Law:
@@ -168,7 +168,7 @@ def _warmup_cosine(a: Arguments, horizon: Horizon) -> Law:
     start = as_float(a, "start_lr") if "start_lr" in a.given else 1e-5
     low = as_float(a, "min_lr") if "min_lr" in a.given else 1e-8
     warmup = a.whole("warmup_steps", 5000)
-    floor = level(low, base)
+    floor = level(low)
     found = Law(base, cosine(1, floor, over="100%"))
     if warmup:
         found = warmed(a, found, start, base, f"{warmup} steps")

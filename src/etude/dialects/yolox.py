@@ -4,8 +4,9 @@
      "min_lr_ratio": 0.05, "no_aug_epochs": 15, "weight_decay": 0.0005, "momentum": 0.9}              an Exp, by the trainer
     {"name": "yoloxwarmcos", "lr": 0.01, "iters_per_epoch": 1849, "total_epochs": 300, "warmup_epochs": 5, ...}    LRScheduler
 
-The trainer sets the learning rate after each update, so that the first one uses what the optimizer was built with: warmup_lr,
-where there is a warmup, and the base rate otherwise. The base rate is basic_lr_per_img * batch size.
+What an Exp leaves out has the value of YOLOX's base class. The trainer sets the learning rate after each update, so that the
+first one uses what the optimizer was built with: warmup_lr, where there is a warmup, and the base rate otherwise. The base rate
+is basic_lr_per_img * batch size.
 
 Source: Megvii YOLOX, yolox/utils/lr_scheduler.py, core/trainer.py and exp/yolox_base.py.
 """
@@ -33,6 +34,17 @@ from .yolo_loop import KINDS
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
 NAMES = ("cos", "warmcos", "yoloxwarmcos", "yoloxsemiwarmcos", "multistep")
 LOOKS = "basic_lr_per_img, or a scheduler such as yoloxwarmcos with iters_per_epoch and total_epochs"
+
+_BASE = {  # of yolox_base.Exp, from which every experiment descends
+    "scheduler": "yoloxwarmcos",
+    "max_epoch": 300,
+    "warmup_epochs": 5,
+    "warmup_lr": 0,
+    "min_lr_ratio": 0.05,
+    "no_aug_epochs": 15,
+    "weight_decay": 5e-4,
+    "momentum": 0.9,
+}
 
 
 def takes(source: Mapping[str, Any]) -> bool:
@@ -74,12 +86,12 @@ def _alone(source: Mapping[str, Any], given: Run) -> Recipe:
 
 
 def _experiment(source: Mapping[str, Any], given: Run) -> Recipe:
-    a = Arguments("YOLOX", source)
-    run = run_over({"epochs": a.whole("max_epoch", 300, least=1), "batch_size": a.take("batch_size", None)}, given)
+    a = Arguments("YOLOX", {**_BASE, **source})
+    run = run_over({"epochs": a.whole("max_epoch", least=1), "batch_size": a.take("batch_size", None)}, given)
     need(run, ("batch_size",), "the learning rate is basic_lr_per_img * batch size")
     size = run.batch_size or 1
-    name, lr = a.word("scheduler", NAMES, "yoloxwarmcos"), a.number("basic_lr_per_img") * size
-    warmed, warmup_lr = a.number("warmup_epochs", 5) > 0, a.number("warmup_lr", 0.0)
+    name, lr = a.word("scheduler", NAMES), a.number("basic_lr_per_img") * size
+    warmed, warmup_lr = a.number("warmup_epochs") > 0, a.number("warmup_lr")
     built: Level = (Absolute(warmup_lr) if warmup_lr else 0.0) if warmed else 1.0
     schedule = _schedule(a, name, run, built)
     notes = [f"lr {lr:g} = basic_lr_per_img {a.given['basic_lr_per_img']:g} * batch size {size}"]
@@ -88,10 +100,10 @@ def _experiment(source: Mapping[str, Any], given: Run) -> Recipe:
         notes.append(
             f"the first update uses warmup_lr {warmup_lr:g}, though {name} has no warmup: the trainer sets the rate after it"
         )
-    momentum = a.number("momentum", 0.9)
+    momentum = a.number("momentum")
     groups = {
         "norm": Group(kind=KINDS["norm"]),
-        "weight": Group(kind=KINDS["weight"], weight_decay=a.number("weight_decay", 5e-4)),
+        "weight": Group(kind=KINDS["weight"], weight_decay=a.number("weight_decay")),
         "bias": Group(kind=KINDS["bias"]),
     }
     optimizer = Optimizer(name="SGD", lr=lr, momentum=momentum, nesterov=momentum > 0, weight_decay=0)
@@ -107,7 +119,7 @@ def _schedule(a: Arguments, name: str, run: Run, start: Level) -> Schedule:
         milestones, gamma = numbers_of(a.take("milestones"), f"{a.name}: milestones"), a.number("gamma", 0.1)
         at = [length(one, "epoch") if one == int(one) else f"floor({length(one, 'epoch')})" for one in sorted(milestones)]
         return steps(gamma, at=at) if at else constant(1)
-    warmup = a.number("warmup_epochs", 0 if "basic_lr_per_img" not in a.given else 5)
+    warmup = a.number("warmup_epochs", 0)
     if warmup < 0:
         raise a.refuse(f"warmup_epochs must be 0 or above, got {warmup:g}")
     if name == "warmcos":
