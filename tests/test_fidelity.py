@@ -22,11 +22,18 @@ def test_every_trace_that_is_shipped_is_met(capsys):
     code, lines = run(capsys, OWN)
     assert code == 0, lines
     counts = {line.partition(":")[0]: int(line.split()[1]) for line in lines}
-    assert counts == {"torch": 80, "tf1": 3, "keras": 10}
+    yolo = {"yolov5": 13, "yolov5-tutorial": 4, "yolov5-classify": 3, "ultralytics": 22, "yolox": 8, "bubbliiiing": 12}
+    assert counts == {"torch": 80, "tf1": 3, "keras": 10, **yolo, "paddleocr": 69, "paddle": 26, "hf": 39, "timm": 37}
 
 
 @pytest.mark.skipif(not RECORDED.exists(), reason="recorded traces of the real frameworks are not beside this checkout")
-@pytest.mark.parametrize("name", ["torch.jsonl.gz", "tf_keras.jsonl.gz", "refused_torch.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("torch.jsonl.gz", "refused_torch.json", "tf_keras.jsonl.gz"),
+        *("yolo.jsonl.gz", "paddle.jsonl.gz", "refused_paddleocr.json", "hf_timm.jsonl.gz"),
+    ],
+)
 def test_every_trace_that_was_recorded_is_met(capsys, name):
     code, lines = run(capsys, RECORDED / name)
     assert code == 0, lines
@@ -77,6 +84,17 @@ def test_a_file_without_traces_is_one_line_and_exit_code_2(tmp_path, capsys, tex
     assert (out, err.count("\n")) == ("", 1)
     assert err.startswith("fidelity: ")
     assert fidelity.main([str(tmp_path / "none.jsonl.gz")]) == 2
+
+
+def test_an_accumulation_that_differs_is_a_miss(tmp_path, capsys):
+    with gzip.open(OWN, "rt") as file:
+        record = next(found for line in file if (found := json.loads(line))["framework"] == "yolov5")
+    assert record["accumulate"]
+    (tmp_path / "a.json").write_text(json.dumps([record]))
+    assert run(capsys, tmp_path / "a.json")[0] == 0
+    record["accumulate"][0] += 1
+    (tmp_path / "a.json").write_text(json.dumps([record]))
+    assert run(capsys, tmp_path / "a.json")[0] == 1
 
 
 def test_a_record_without_values_is_not_met(tmp_path, capsys):

@@ -136,7 +136,7 @@ def _foreign(source: Any, what: str, asked: _Asked, name: str | None = None) -> 
         raise InputError(f"{what} can't be read: {type(error).__name__}: {problem}") from error
     if recipe is None:
         raise InputError(
-            f"{what} is no recipe: looked for `etude: 1` and for {dialects.looked_for()}, and found none"
+            f"{what} is no recipe: looked for `etude: 1` and what tells {dialects.looked_for()}"
             + _meant(source, dialects.names())
             + ("; it holds a scheduler of its own: give that, `.scheduler`" if hasattr(source, "scheduler") else "")
         )

@@ -22,7 +22,7 @@ class Dialect(Protocol):
     """What its schedulers are called, for messages."""
 
     LOOKS: str
-    """What it is known by, for messages."""
+    """What it is known by, for messages: a few words."""
 
     def takes(self, source: Mapping[str, Any]) -> bool:
         """Whether a description is its own."""
@@ -139,7 +139,7 @@ def by_pyyaml(source: Mapping[str, Any], dialect: str | None = None) -> bool:
 
 def looked_for() -> str:
     """Return what descriptions are known by, for messages."""
-    return "; ".join(f"{_module(name).LOOKS} ({name})" for name in _HOMES)
+    return ", ".join(f"{name} ({_module(name).LOOKS})" for name in _HOMES)
 
 
 def names() -> list[str]:

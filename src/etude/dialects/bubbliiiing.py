@@ -33,7 +33,7 @@ from .yolo_loop import KINDS
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
 NAMES = ()
-LOOKS = "lr_decay_type, beside Init_lr and UnFreeze_Epoch or lr and total_iters"
+LOOKS = "Init_lr or lr_decay_type"
 _OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}
 _LIMITS = {"sgd": (5e-4, 5e-2), "adam": (3e-4, 1e-3), "adamw": (3e-4, 1e-3)}
 _ADVICE = {"sgd": "1e-2", "adam": "1e-3 (or 6e-4)", "adamw": "1e-3 (or 6e-4)"}

@@ -28,7 +28,7 @@ from .arguments import Arguments, mapping, optimizer_of, run_of
 from .keras_laws import LAWS, REFUSED, late, law
 from .lambdas import called, parameters, renamed, stepwise
 
-LOOKS = "a schedule or callback of Keras, a `class_name` such as CosineDecay"
+LOOKS = "a class_name such as CosineDecay"
 __all__ = ["LOOKS", "NAMES", "agree", "describe", "read", "takes", "whole"]
 CALLBACKS = ("ReduceLROnPlateau", "LearningRateScheduler")
 OPTIMIZERS = ("SGD", "Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Adagrad", "Adadelta")

@@ -30,7 +30,7 @@ from .optax_laws import LAWS, factors
 from .optax_scope import bare
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
-LOOKS = "a `name` of optax's schedules such as cosine_decay_schedule, or of its optimizers such as adamw beside learning_rate"
+LOOKS = "a name such as cosine_decay_schedule"
 _PLATEAU = "reduce_on_plateau"
 _ABOUT = ("name", "run", "jit")
 _DRIVEN = {"learning_rate": "lr", "b1": "momentum", "momentum": "momentum", "weight_decay": "weight_decay"}

@@ -20,7 +20,7 @@ from .paddle_laws import LAWS, law
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
 NAMES = tuple(LAWS)
-LOOKS = "a scheduler of paddle.optimizer.lr, a `name` such as PolynomialDecay with its learning_rate"
+LOOKS = "a name such as StepDecay with a learning_rate"
 _KEYS = ("scheduler", "optimizer", "run", "name")
 _RATES = (
     "learning_rate",

@@ -27,7 +27,7 @@ from .paddleocr_laws import LAWS, Horizon, law
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
 NAMES = tuple(LAWS)
-LOOKS = "an Optimizer that has an lr, beside Global"
+LOOKS = "Optimizer.lr"
 _OPTIMIZERS = {"Momentum": "SGD", "SGD": "SGD", "Adam": "Adam", "AdamW": "AdamW", "RMSProp": "RMSprop", "Adadelta": "Adadelta"}
 
 

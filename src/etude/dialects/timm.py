@@ -32,7 +32,7 @@ from .timm_place import Line, Settings, groups_of
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
 NAMES = tuple(LAWS)
-LOOKS = "`sched`, as in an args.yaml of timm's train.py"
+LOOKS = "sched"
 _KEYS = ("kwargs", "lr", "lr_scale", "optimizer")
 
 

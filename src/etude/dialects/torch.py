@@ -43,7 +43,7 @@ from .torch_laws import LAWS
 from .torch_live import agree, describe
 from .torch_place import Law, Peak, Place
 
-LOOKS = "a scheduler of torch, a `name` such as StepLR"
+LOOKS = "a name such as StepLR"
 __all__ = ["LOOKS", "NAMES", "agree", "describe", "read", "takes", "whole"]
 _KEYS = ("scheduler", "optimizer", "interval", "run", "initial_lr", "step_argument", "name")
 

@@ -32,7 +32,7 @@ from .transformers_trainer import optimizer_of_trainer, parsed, run_of_trainer, 
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
 NAMES = tuple(LAWS)
-LOOKS = "lr_scheduler_type, or learning_rate beside num_train_epochs and the like, or num_warmup_steps of get_scheduler"
+LOOKS = "lr_scheduler_type, or learning_rate with num_train_epochs"
 SIGNS = ("per_device_train_batch_size", "num_train_epochs", "warmup_ratio", "warmup_steps", "gradient_accumulation_steps")
 _CALL = ("num_warmup_steps", "num_training_steps", "scheduler_specific_kwargs")
 _SETTINGS = ("learning_rate", "lr_scheduler_type", "lr_scheduler_kwargs", "max_steps", "optim", "weight_decay", *SIGNS)

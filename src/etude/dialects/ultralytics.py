@@ -29,7 +29,7 @@ from .yolo_loop import KINDS, Loop, optimizer_of, warmed
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
 NAMES = ()
-LOOKS = "lr0 and lrf beside task and mode, nbs, cos_lr or optimizer, as in an args.yaml"
+LOOKS = "task and mode, or lr0 with nbs"
 SIGNS = ("task", "mode", "nbs", "cos_lr", "optimizer", "close_mosaic", "dfl", "epochs")
 _OLD = ("save_hybrid", "half")  # settings that 8.4 no longer has
 _BOOSTED = ("*.cv3.*", "*.one2one_cv3.*", "*proto.semseg*", "*SemanticSegment*")

@@ -31,7 +31,7 @@ from .yolo_loop import KINDS, Loop, optimizer_of, warmed
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
 NAMES = ()
-LOOKS = "lr0, lrf and warmup_bias_lr beside anchor_t or obj, as in a hyp file"
+LOOKS = "lr0 with anchor_t or obj"
 SIGNS = ("anchor_t", "obj", "obj_pw", "fl_gamma", "iou_t", "hyp")
 _YOLOV7 = ("loss_ota", "paste_in")
 _RATES = ("lr0", "lrf")

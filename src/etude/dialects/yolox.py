@@ -33,7 +33,7 @@ from .yolo_loop import KINDS
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
 NAMES = ("cos", "warmcos", "yoloxwarmcos", "yoloxsemiwarmcos", "multistep")
-LOOKS = "basic_lr_per_img, or a scheduler such as yoloxwarmcos with iters_per_epoch and total_epochs"
+LOOKS = "basic_lr_per_img, or a name such as yoloxwarmcos"
 
 _BASE = {  # of yolox_base.Exp, from which every experiment descends
     "scheduler": "yoloxwarmcos",
