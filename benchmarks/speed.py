@@ -17,12 +17,15 @@ import math
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+import yaml
+from tests.fuzz_readers import SEEDS
 
 import etude
 from benchmarks.timing import interleaved
@@ -207,21 +210,46 @@ def start_lines() -> Iterator[Line]:
     def called(*words: str) -> Callable[[], object]:
         return lambda: subprocess.run([command, *words], env=environment, check=True, stdout=subprocess.DEVNULL)
 
+    folder = Path(tempfile.mkdtemp())
+    files = {
+        "hyp.yaml": ("--epochs", "30", "--samples", "1600", "--batch-size", "40"),
+        "paddleocr.yml": ("--steps-per-epoch", "100"),
+    }
+    for name, seed in zip(files, (SEEDS[0], SEEDS[6]), strict=True):
+        (folder / name).write_text(seed, encoding="utf-8")
     contenders = {
         "python": typed("-c", "pass"),
         "import click": typed("-c", "import click"),
         "import etude": typed("-c", "import etude"),
         "etude table 'cosine(1, 0)' --steps 100": called("table", "cosine(1, 0)", "--steps", "100"),
         "etude table yolov5": called("table", "yolov5"),
+        **{f"etude table {name}": called("table", str(folder / name), *facts) for name, facts in files.items()},
     }
     for call in contenders.values():
         call()  # compiles what is not compiled
     times = interleaved(contenders, calls=1, rounds=5 if QUICK else 21)
-    limits = {"etude table 'cosine(1, 0)' --steps 100": 2.0, "etude table yolov5": 5.0}
+    limits = {
+        "etude table 'cosine(1, 0)' --steps 100": 2.0,
+        "etude table yolov5": 5.0,
+        **{f"etude table {name}": 5.0 for name in files},
+    }
     for name, seconds in times.items():
         yield Line(f"start: {name}", seconds, seconds / times["import click"], limits.get(name))
     over = 1000 * (times["import etude"] - times["python"])
     print(f"import etude takes {over:.1f} ms over bare Python (limit 25)")
+
+
+def read_lines() -> Iterator[Line]:
+    """A foreign file becomes a recipe; PyYAML's own loader, as fast as it comes, is the floor."""
+    folder = Path(tempfile.mkdtemp())
+    path, text = folder / "paddleocr.yml", SEEDS[6]
+    path.write_text(text, encoding="utf-8")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    contenders = {"PyYAML": lambda: yaml.load(text, loader), "etude": lambda: etude.read(path)}
+    times = interleaved(contenders, calls=20, rounds=21)
+    for name, seconds in times.items():
+        yield Line(f"read a PaddleOCR config: {name}", seconds, seconds / times["PyYAML"])
+    print(f"reading it takes {1000 * times['etude']:.1f} ms (limit 30)")
 
 
 def main() -> int:
@@ -235,6 +263,7 @@ def main() -> int:
         tensor_lines(100),
         curve_lines(),
         jump_lines(),
+        read_lines(),
         start_lines(),
     )
     for line in itertools.chain.from_iterable(sections):

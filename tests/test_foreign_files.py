@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
-import statistics
-import time
 from pathlib import Path
 
 import pytest
@@ -152,16 +149,12 @@ def test_reading_opens_nothing_but_the_file(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not CORPUS.exists(), reason="real config files are not beside this checkout")
 def test_every_real_file_is_shown():
-    refused, spent = [], []
+    refused = []
     files = sorted(CORPUS.rglob("*.y*ml"))
     facts = {"paddleocr": ("--steps-per-epoch", 100), "yolov5": ("--samples", 117266, "--batch-size", 16, "--epochs", 300)}
     assert len(files) == 190
     for path in files:
         given = facts.get(path.relative_to(CORPUS).parts[0], ("--samples", 500_000))
-        begun = time.perf_counter()
-        with contextlib.suppress(InputError):
-            etude.read(path)
-        spent.append(time.perf_counter() - begun)
         code, out, err = run("show", path, *given)
         assert code in (0, 2), path
         assert (err == "") if code == 0 else err.count("\n") == 1
@@ -172,4 +165,3 @@ def test_every_real_file_is_shown():
     # PaddleOCR itself refuses it
     assert [name for name, _ in refused] == ["kie_unet_sdmgr.yml"]
     assert "the values must be one more than the boundaries, got 3 values for 3 boundaries" in refused[0][1]
-    assert statistics.median(spent) < 0.03
