@@ -75,7 +75,8 @@ def draw_columns(panel: Any, plan: Plan, name: str) -> None:
     steps = points(plan)
     rows = plan.rows([plan.tick(step) for step in steps])[name]
     for line, groups in shared(plan, rows).items():
-        panel.plot(steps, line, label=label(", ".join(groups)), linewidth=1.8, **look(plan.groups.index(groups[0])))
+        named = f"all {len(groups)} groups" if 3 < len(groups) == len(plan.groups) else ", ".join(groups)
+        panel.plot(steps, line, label=label(named), linewidth=1.8, **look(plan.groups.index(groups[0])))
     if plan.groups != ("all",):
         panel.legend(title="group", frameon=False, fontsize=8, title_fontsize=8)
 
