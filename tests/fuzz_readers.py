@@ -16,7 +16,7 @@ from pathlib import Path
 
 import etude
 from etude import InputError
-from etude.dialects import known
+from etude.dialects import KNOWN
 
 SEEDS = [
     "lr0: 0.01\nlrf: 0.1\nmomentum: 0.9\nweight_decay: 0.0005\nwarmup_epochs: 3.0\nwarmup_momentum: 0.8\nwarmup_bias_lr: 0.1\nanchor_t: 4.0\ncos_lr: true\nresume_epoch: 1\n",
@@ -79,7 +79,7 @@ def target(data: bytes, folder: Path) -> None:
     """Read bytes as a file, as whatever it looks like and as each dialect; AssertionError where a promise is broken."""
     path = folder / "recipe.yaml"
     path.write_bytes(data)
-    for dialect in (None, *known()):
+    for dialect in (None, *KNOWN):
         for facts in (FACTS, {"epochs": 3, "steps_per_epoch": 8}):
             begun = time.perf_counter()
             try:

@@ -113,6 +113,23 @@ def test_adamws_own_weight_decay_is_told():
     assert any("AdamW's own default" in note for note in recipe.notes)
 
 
+def test_a_run_that_stays_frozen_has_the_frozen_batch():
+    recipe = etude.read({**SGD, "Freeze_Epoch": 100})
+    assert (recipe.run.batch_size, recipe.run.stages, recipe.optimizer.lr, recipe.plan().total) == (16, (), 0.0025, 1000)
+    assert "the backbone rests for the first 100 epochs" in recipe.notes[-1]
+
+
+def test_where_a_trainer_begins_and_what_it_has_no_room_for_is_told():
+    assert (
+        "Init_Epoch 50: the trainer goes on with the values of this plan from that epoch on"
+        in etude.read({**SGD, "Init_Epoch": 50}).notes
+    )
+    assert etude.read(SGD).override(devices=2).plan().total == etude.read(SGD).plan().total
+    for facts, problem in (({"accumulate": 2}, "leave --accumulate out"), ({"epochs": 12.5}, "trains whole epochs, got 12.5")):
+        with pytest.raises(InputError, match=problem):
+            etude.read(SGD).override(**facts)
+
+
 def test_without_freezing_there_is_one_stage():
     recipe = etude.read({**SGD, "Freeze_Train": False})
     assert (recipe.run.stages, recipe.run.epochs, recipe.plan().total) == ((), 100, 2000)
@@ -129,6 +146,10 @@ def test_without_freezing_there_is_one_stage():
         ),
         ({"num_train": None}, "an epoch's steps and the fitted learning rate follow from the run: give --samples"),
         ({"Freeze_Train": 1}, "Freeze_Train must be true or false, got 1"),
+        ({"Init_lr": -1}, "Init_lr must be above 0, got -1"),
+        ({"nbs": 0}, "nbs must be a whole number of at least 1, got 0"),
+        ({"lr_decay_type": "step", "UnFreeze_Epoch": 10**30}, "UnFreeze_Epoch must be at most 9007199254740992"),
+        ({"lr_decay_type": "step", "UnFreeze_Epoch": 10**15}, "at most 1000 steps in 10000000 epochs can be read"),
         ({"Init_lr": "1e-2"}, r"Init_lr must be a number, got the text '1e-2'"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import etude
@@ -62,8 +62,7 @@ def facts(epochs, nb, batch):
 @given(hyps, st.fixed_dictionaries(runs))
 def test_yolov5_trains_as_its_loop_does(hyp, run):
     full = max(round(64 / run["batch"]), 1)
-    if run["epochs"] * run["nb"] < full:
-        return  # not one update is made
+    assume(run["epochs"] * run["nb"] >= full)  # or not one update is made
     recipe = etude.read({"hyp": hyp, "cos_lr": run["cos"], "optimizer": run["kind"]}, dialect="yolov5")
     plan = recipe.plan(Run(**facts(run["epochs"], run["nb"], run["batch"])))
     agree(plan, loops.yolov5(hyp, **run))
@@ -73,8 +72,7 @@ def test_yolov5_trains_as_its_loop_does(hyp, run):
 
 @given(hyps, st.fixed_dictionaries(runs), st.booleans())
 def test_ultralytics_trains_as_its_loop_does(hyp, run, old):
-    if run["epochs"] * run["nb"] < max(round(64 / run["batch"]), 1):
-        return
+    assume(run["epochs"] * run["nb"] >= (max(round(64 / run["batch"]), 1) if old else 1))
     settings = {**hyp, "cos_lr": run["cos"], "optimizer": run["kind"], "version": "8.3" if old else "8.4"}
     plan = etude.read(settings).override(**facts(run["epochs"], run["nb"], run["batch"])).plan()
     agree(plan, loops.ultralytics(hyp, old=old, **run), (0, 1, 2) if old else (loops.WEIGHT, loops.NORM, loops.BIAS))
@@ -102,9 +100,9 @@ def test_the_runs_facts_are_asked_for_by_their_flags():
         yolov5().plan()
     with pytest.raises(InputError, match=r"follow from the run: give --samples$"):
         yolov5().override(epochs=3, batch_size=16).plan()
-    with pytest.raises(InputError, match="YOLOv5 counts batches: give --epochs, --samples and --batch-size, not steps"):
+    with pytest.raises(InputError, match=r"YOLOv5 trains epochs, and works the accumulation out by itself .*: leave --steps out"):
         yolov5().override(steps=30)
-    with pytest.raises(InputError, match="YOLOv5 works the accumulation out by itself"):
+    with pytest.raises(InputError, match=r"works the accumulation out by itself .*: leave --accumulate out"):
         yolov5().override(accumulate=4, **facts(3, 40, 16))
 
 
@@ -138,7 +136,7 @@ def test_a_resumed_yolov5_goes_on_with_the_values_of_the_run_that_never_stopped(
         ({"loss_ota": 1}, "loss_ota is a setting of YOLOv7, whose loop differs"),
         ({"lr0": "1e-2"}, r"lr0 must be a number, got the text '1e-2'; PyYAML takes .* write 0.01"),
         ({"lr0": None}, "lr0 must be a finite number, got None"),
-        ({"optimizer": "LARS"}, "optimizer must be one of Adam, Adamax, AdamW, NAdam, RAdam, RMSprop, SGD, MuSGD, got 'LARS'"),
+        ({"optimizer": "LARS"}, "optimizer must be one of SGD, Adam, AdamW, RMSProp, got 'LARS'"),
         ({"cos_lr": "yes"}, "cos_lr must be true or false, got 'yes'"),
         ({"hyp": "data/hyps/a.yaml"}, r"hyp names the file 'data/hyps/a.yaml': give that file"),
         ({"loop": "segment"}, "loop must be 'detect' or 'classify' or 'tutorial', got 'segment'"),
@@ -152,6 +150,33 @@ def test_settings_that_yolov5_does_not_have_are_refused(more, problem):
 def test_a_missing_setting_is_named():
     with pytest.raises(InputError, match="YOLOv5: 'warmup_epochs' is missing"):
         etude.read({"lr0": 0.1, "lrf": 0.1, "obj": 1.0, "momentum": 0.9}).override(**facts(3, 40, 16))
+
+
+def test_a_resume_lies_in_the_run():
+    for epoch, problem in (
+        (30, "resume_epoch must lie in the run's 30 epochs, got 30"),
+        ("a" * 60_000, "whole number of at least 1, got 'aaa"),
+    ):
+        with pytest.raises(InputError, match=problem):
+            yolov5(resume_epoch=epoch).override(**facts(30, 30, 32))
+
+
+def test_a_saved_run_is_read_with_its_settings_over_the_files(tmp_path):
+    run = {"hyp": HYP, "epochs": 30, "batch_size": -1, "cos_lr": True, "optimizer": "SGD", "freeze": [0]}
+    with pytest.raises(InputError, match="give --samples and --batch-size"):
+        etude.read(run).plan()
+    recipe = etude.read(run, settings={"lr0": 0.02}).override(samples=640, batch_size=64)
+    assert (recipe.optimizer.lr, recipe.run.epochs) == (0.02, 30)
+    with pytest.raises(InputError, match=r"hyp names the file 'data/a.yaml'"):
+        etude.read({**run, "hyp": "data/a.yaml"})
+
+
+def test_the_classifier_has_its_settings_written_into_it():
+    recipe = etude.read({"lr0": 0.01, "decay": 5e-5, "optimizer": "SGD", "lrf": 0.5, "epochs": 3, "cutoff": None}).override(
+        samples=9, batch_size=3
+    )
+    assert recipe.notes == ("ignored: lrf 0.5, as classify/train.py has 0.01 written into it",)
+    assert recipe.schedules["lr"] == etude.parse("per_epoch(linear(1, 0.01))")
 
 
 def test_the_ready_recipe_is_the_tutorial():
@@ -169,6 +194,33 @@ def ultralytics(samples=117266, **more):
     return etude.read({"task": "detect", "mode": "train", "version": "8.4", **more}).override(samples=samples)
 
 
+def test_a_short_run_of_84_waits_for_no_more_batches_than_it_has():
+    recipe = ultralytics(samples=9, batch=3, epochs=5, optimizer="SGD", warmup_epochs=0)
+    assert recipe.run.accumulate == etude.constant(15)
+    assert [recipe.plan().clock.batch_of_step(step) for step in range(int(recipe.plan().total))] == [14]
+
+
+def test_compile_keeps_the_only_batch_of_an_epoch():
+    assert not ultralytics(samples=40, batch=64, compile=True, optimizer="SGD").run.drop_last
+    assert ultralytics(samples=100, batch=64, compile=True, optimizer="SGD").run.drop_last
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({"mode": "val"}, "mode must be train for a run that trains, got 'val'"),
+        ({"lr0": 2}, "lr0 must be at least 0 and at most 1, got 2"),
+        ({"nbs": 64.5}, "nbs must be a whole number of at least 1, got 64.5"),
+        ({"nbs": 0}, "nbs must be a whole number of at least 1, got 0"),
+        ({"optimizer": "MuSGD", "version": "8.3"}, "optimizer must be one of Adam, .*, SGD, got 'MuSGD'"),
+        ({"warmup_epochs": 1e308}, "warmup_epochs must be at most 1e.06, got 1e.308"),
+    ],
+)
+def test_settings_that_ultralytics_does_not_have_are_refused(more, problem):
+    with pytest.raises(InputError, match=problem):
+        ultralytics(**{"optimizer": "SGD", **more})
+
+
 def test_auto_is_resolved_and_said():
     long = ultralytics(epochs=100)
     assert (long.optimizer.name, long.optimizer.lr, long.optimizer.momentum) == ("MuSGD", 0.01, 0.9)
@@ -176,7 +228,9 @@ def test_auto_is_resolved_and_said():
     assert "ignored: lr0 0.01, as optimizer=auto has its own" in long.notes
     assert "ignored: warmup_bias_lr 0.1, as optimizer=auto begins at 0" in long.notes
     assert long.plan().at(batch=10**6)["momentum"]["weight"] == 0.937  # the warmup ends at the setting all the same
-    assert list(long.groups) == [f"{kind}{boosted}" for kind in ("weight", "bn", "bias", "muon") for boosted in (" boosted", "")]
+    assert list(long.groups) == [
+        f"{kind}{boosted}" for kind in ("weight", "norm", "bias", "muon") for boosted in (" boosted", "")
+    ]
     short = ultralytics(samples=640, nc=80)
     assert (short.optimizer.name, short.optimizer.lr, short.optimizer.betas) == ("AdamW", 0.000119, (0.9, 0.999))
     assert ultralytics(epochs=100, version="8.3.40").optimizer.name == "SGD"
@@ -223,14 +277,13 @@ EXPERIMENT = {
 @given(
     st.integers(3, 12),
     st.integers(1, 15),
-    st.integers(0, 4),
+    st.integers(1, 4),
     st.integers(0, 5),
     st.sampled_from([0.0, 1e-6]),
     st.floats(0.01, 0.5),
 )
 def test_yoloxwarmcos_is_its_formula(n, epochs, warmup, tail, start, ratio):
-    if warmup + tail > epochs:
-        return
+    assume(warmup + tail <= epochs)
     settings = {"name": "yoloxwarmcos", "lr": 0.01, "iters_per_epoch": n, "total_epochs": epochs, "warmup_epochs": warmup}
     plan = etude.read({**settings, "no_aug_epochs": tail, "warmup_lr_start": start, "min_lr_ratio": ratio}).plan()
     for t in range(n * epochs):
@@ -246,6 +299,17 @@ def test_the_trainers_first_update_uses_what_the_optimizer_was_built_with():
     assert "the first update uses warmup_lr 0, though multistep has no warmup: the trainer sets the rate after it" in recipe.notes
     cold = etude.read({**EXPERIMENT, "scheduler": "cos", "warmup_epochs": 0}).override(batch_size=64, samples=640)
     assert cold.plan().at(0)["lr"]["weight"] == 0.01
+
+
+def test_a_warmup_that_ends_between_two_iterations_holds_no_peak():
+    settings = {**EXPERIMENT, "max_epoch": 2, "warmup_epochs": 0.5, "no_aug_epochs": 1.5}
+    plan = etude.read(settings).override(batch_size=64, steps_per_epoch=15).plan()
+    assert plan.at(7)["lr"]["weight"] == pytest.approx(0.01 * (7 / 7.5) ** 2)
+    assert plan.at(8)["lr"]["weight"] == pytest.approx(0.0005)
+
+
+def test_yolox_gives_each_device_the_samples_that_its_sampler_does():
+    assert etude.read({**EXPERIMENT, "max_epoch": 10}).override(samples=9, batch_size=4, devices=2).plan().total == 20
 
 
 def test_yolox_fits_the_learning_rate_to_the_batch():
@@ -265,8 +329,8 @@ def test_yolox_fits_the_learning_rate_to_the_batch():
     ("more", "problem"),
     [
         ({"name": "yoloxcos"}, "name must be 'cos' or 'warmcos'"),
-        ({"warmup_epochs": -1}, "warmup_epochs must be 0 or above, got -1"),
-        ({"no_aug_epochs": -1}, "no_aug_epochs must be 0 or above, got -1"),
+        ({"warmup_epochs": -1}, "warmup_epochs must be above 0, got -1"),
+        ({"no_aug_epochs": -1}, "no_aug_epochs must be at least 0, got -1"),
         ({"name": "multistep"}, "'milestones' is missing"),
         (
             {"name": "yoloxsemiwarmcos", "semi_epoch": 60, "iters_per_epoch_semi": 3},
@@ -276,6 +340,6 @@ def test_yolox_fits_the_learning_rate_to_the_batch():
     ],
 )
 def test_settings_that_yolox_does_not_have_are_refused(more, problem):
-    settings = {"name": "yoloxwarmcos", "lr": 0.01, "iters_per_epoch": 30, "total_epochs": 50, **more}
+    settings = {"name": "yoloxwarmcos", "lr": 0.01, "iters_per_epoch": 30, "total_epochs": 50, "warmup_epochs": 5, **more}
     with pytest.raises(InputError, match=problem):
         etude.read(settings, dialect="yolox").plan()

@@ -99,9 +99,9 @@ def test_a_file_of_nobody_says_what_was_looked_for(tmp_path):
 
 
 def test_every_seed_is_known_for_what_it_is():
-    from etude.dialects import _found, pyyaml
+    from etude.dialects import pyyaml, recognised
 
-    found = [_found(pyyaml.load(seed, "seed"), None) for seed in SEEDS]
+    found = [recognised(pyyaml.load(seed, "seed")) for seed in SEEDS]
     assert found == [
         *(
             "yolov5",

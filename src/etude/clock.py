@@ -14,8 +14,9 @@ from typing import Any
 
 from .arrays import Scalar, Value
 from .errors import InputError
-from .run import Part, Run
+from .run import LARGEST, Part, Run
 from .schedule import Frame, Schedule
+from .units import UNITS
 
 _MISSING = {
     "epochs": "steps per epoch: give --steps-per-epoch, or --samples and --batch-size",
@@ -24,7 +25,7 @@ _MISSING = {
 }
 
 
-_MOST_COUNTED = 20_000_000  # batches: a few seconds
+_MOST_COUNTED = 1_000_000  # batches: half a second
 
 
 class RunClock:
@@ -69,6 +70,8 @@ class RunClock:
                     f"{part.epochs:g} epochs of {per_epoch} {self.by}s are no whole number of {self.by}s: give --steps"
                 )
             total += ticks
+        if total > LARGEST:
+            raise InputError(f"a run of {total:g} {UNITS[self.by]} is too long to count: at most {LARGEST}")
         return int(total)
 
     def _agree(self) -> None:

@@ -28,6 +28,21 @@ class MissingFactError(InputError):
     """A fact that a foreign recipe does not hold, and that nobody has given yet."""
 
 
+def told(error: Exception, where: str) -> InputError:
+    """Return what went wrong in reading somebody's file or object as one line that begins with its name."""
+    if isinstance(error, InputError):
+        return error if str(error).startswith(where) else type(error)(f"{where}: {error}")
+    return InputError(
+        f"{where} can't be read: {type(error).__name__}: {' '.join(str(error).split())[:200]}; check the settings there"
+    )
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: no longer than a line can bear."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the closest known word, or the list of all when none is close."""
     import difflib  # a mistake may take a moment longer

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import InputError
+from .errors import InputError, shown
 from .units import canonical, number_text
 
 
@@ -35,7 +35,7 @@ def number(value: object, what: str) -> float:
         raise InputError(f"{what} must be a finite number, got a larger one")
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return float(value) + 0.0  # -0.0 becomes 0.0: they are equal, and so must their texts be
-    raise InputError(f"{what} must be a finite number, got {value!r}")
+    raise InputError(f"{what} must be a finite number, got {shown(value)}")
 
 
 def index(value: Any, what: str) -> int:

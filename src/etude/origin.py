@@ -7,13 +7,13 @@ is a draft.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError, MissingFactError
-from .recipe import Recipe
-from .run import Run
+from .errors import InputError, MissingFactError, told
+from .recipe import Recipe, Training
+from .run import Facts, Run, given_facts
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -28,14 +28,12 @@ class Origin:
         where: The file, or what else it is, for messages.
         name: The name of the recipe; what `read` calls it where there is none.
         facts: The facts that were given beside the file.
-        lr: A base learning rate that was given beside the file.
     """
 
-    read: Callable[[Run], Recipe]
+    read: Callable[[Facts], Recipe]
     where: str = "recipe"
     name: str | None = None
-    facts: Run = field(default_factory=Run)
-    lr: float | None = None
+    facts: Facts = field(default_factory=dict)
 
     def recipe(self) -> Recipe:
         """Return the recipe, or a draft of it while facts are missing."""
@@ -43,40 +41,41 @@ class Origin:
             recipe = self.read(self.facts)
         except MissingFactError as error:
             return Draft(self, MissingFactError(f"{self.where}: {error}"))
-        except InputError as error:
-            raise InputError(f"{self.where}: {error}") from None
         except Exception as error:  # a file may hold anything
-            problem = " ".join(str(error).split())[:200]
-            raise InputError(f"{self.where} can't be read: {type(error).__name__}: {problem}") from error
-        if self.lr is not None:
-            recipe = replace(recipe, optimizer=replace(recipe.optimizer, lr=self.lr))
+            raise told(error, self.where) from error
         return replace(recipe, name=self.name or recipe.name, origin=self)
 
-    def override(self, recipe: Recipe, lr: float | None, facts: Mapping[str, Any]) -> Recipe:
-        """Return `recipe`, read from here, with another base learning rate or other facts of its run."""
-        lr = self.lr if lr is None else lr
-        if isinstance(recipe, Draft) or any(value is not None for value in facts.values()):
-            return self._again(recipe, self.facts.override(**facts), lr)
-        if lr is None or lr == self.lr:
+    def override(self, recipe: Recipe, lr: float | None, facts: Facts) -> Recipe:
+        """Return `recipe`, read from here, with other facts of its run; what else follows from its rate is its framework's."""
+        if lr is not None:
+            raise InputError(
+                f"{self.where}: --lr is for recipes of etude; say it in this one's own words, as in --set KEY={lr:g}"
+            )
+        given = given_facts(facts)
+        if not given and not isinstance(recipe, Draft):
             return recipe
-        return replace(recipe, optimizer=replace(recipe.optimizer, lr=lr), origin=replace(self, lr=lr))
+        return self._again(recipe, {name: fact for name, fact in {**self.facts, **given}.items() if fact not in (None, ())})
 
-    def fitted(self, recipe: Recipe, run: Run | None) -> Recipe:
-        """Return `recipe`, read from here, for a run; its own by default."""
-        if run is None or run == recipe.run:
-            return recipe
-        found = self._again(recipe, run, self.lr)
-        if isinstance(found, Draft):
-            raise found.missing
-        return found
+    def plan(self, recipe: Recipe, run: Run | None) -> Plan:
+        """Return the plan of `recipe`, read from here, for a run; its own by default."""
+        from .plan import Plan
 
-    def _again(self, recipe: Recipe, facts: Run, lr: float | None) -> Recipe:
+        if run is not None and run != recipe.run:
+            recipe = self._again(recipe, run.to_facts())
+        if isinstance(recipe, Draft):
+            raise recipe.missing
+        try:
+            return Plan(recipe, recipe.run)
+        except InputError as error:
+            raise told(error, self.where) from None
+
+    def _again(self, recipe: Recipe, facts: Facts) -> Recipe:
         if not isinstance(recipe, Draft) and recipe != self.recipe():
             raise InputError(
                 f"{recipe.name} was changed since it was read for another run, from whose facts its values follow: "
                 "give the run first, as in etude.read(...).override(epochs=...)"
             )
-        return replace(self, facts=facts, lr=lr).recipe()
+        return replace(self, facts=facts).recipe()
 
 
 class Draft(Recipe):
@@ -85,16 +84,12 @@ class Draft(Recipe):
     missing: MissingFactError
 
     def __init__(self, origin: Origin, missing: MissingFactError) -> None:
-        for name, value in (
-            ("origin", origin),
-            ("name", origin.name or origin.where),
-            ("run", origin.facts),
-            ("missing", missing),
-        ):
+        known = {"name": origin.name or origin.where, "run": Run().override(**origin.facts), "train": Training()}
+        for name, value in {**known, "origin": origin, "missing": missing}.items():
             object.__setattr__(self, name, value)
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("optimizer", "groups", "schedules", "clock", "train", "notes"):
+        if name in ("optimizer", "groups", "schedules", "clock", "notes"):
             raise self.missing
         return object.__getattribute__(self, name)
 
@@ -105,9 +100,3 @@ class Draft(Recipe):
         return self is other
 
     __hash__ = object.__hash__
-
-    def plan(self, run: Run | None = None) -> Plan:
-        """Return the plan of a run that has the missing facts."""
-        if run is None:
-            raise self.missing
-        return super().plan(run)

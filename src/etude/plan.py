@@ -293,8 +293,8 @@ class Plan:
             with np.errstate(all="raise", under="ignore"):
                 curves = [curve.value(ticks, xp) for curve in self.curves]
         except ArithmeticError:
-            self.rows(ticks.tolist())  # which tells where
-            raise
+            rows = [self._levels(curve, ticks.tolist()) for curve in self.curves]  # which tells where, unless numbers bear it
+            curves = [np.array(row) for row in rows]
         for place, curve in enumerate(curves):
             # the largest base decides for every group
             base = max(abs(column.base) for columns in self.columns.values() for column in columns if column.curve == place)

@@ -135,6 +135,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _check_kinds(self)
+        object.__setattr__(self, "notes", tuple(" ".join(note.split()) for note in self.notes))
         check_hyperparameters(self.schedules)
         if self.clock not in ("step", "batch"):
             raise InputError(f"clock must be 'step' or 'batch', got {self.clock!r}", ("clock",))
@@ -183,8 +184,7 @@ class Recipe:
         from .plan import Plan
 
         if self.origin is not None:
-            recipe = self.origin.fitted(self, run)
-            return Plan(recipe, recipe.run)
+            return self.origin.plan(self, run)
         return Plan(self, self.run if run is None else run)
 
     def override(self, *, lr: float | None = None, **facts: Any) -> Recipe:

@@ -12,7 +12,7 @@ from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError, did_you_mean
+from .errors import InputError, did_you_mean, shown
 from .groups import Group
 from .recipe import VERSION, Optimizer, Recipe, Training
 from .run import Run, Stage
@@ -240,8 +240,7 @@ class _Builder:
         return tuple(self.value(inner["of"], item, (*path, index)) for index, item in enumerate(value))
 
     def must(self, path: _Path, expected: str, value: Any) -> None:
-        got = "nothing" if value is None else repr(value)
-        self.wrong(path, f"{'.'.join(map(str, path))} must be {expected}, got {got if len(got) <= 60 else got[:57] + '...'}")
+        self.wrong(path, f"{'.'.join(map(str, path))} must be {expected}, got {'nothing' if value is None else shown(value)}")
 
 
 _Path = tuple[Any, ...]

@@ -14,7 +14,7 @@ happens at the first batch that is `accumulate` batches after the last one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,24 @@ class Stage:
         for name in ("batch_size", "accumulate"):
             if getattr(self, name) is not None:
                 _positive(getattr(self, name), f"stages: {name}")
+
+
+Facts = Mapping[str, Any]
+"""Facts of a run by name, as far as they are given."""
+
+
+def given_facts(facts: Facts) -> dict[str, Any]:
+    """Return the facts that are not None, with what they make void: a length another one, samples what was counted of them."""
+    known = [item.name for item in fields(Run)]
+    for name in facts:
+        if name not in known:
+            raise InputError(f"a run has no fact {name!r}{did_you_mean(name, known)}")
+    given = {name: value for name, value in facts.items() if value is not None}
+    if {"steps", "epochs"} & given.keys():
+        given = {"steps": None, "epochs": None, "stages": (), **given}
+    if {"samples", "batch_size"} & given.keys():
+        given = {"steps_per_epoch": None, **given}
+    return given
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +152,10 @@ class Run:
 
         A new length (`steps` or `epochs`) replaces the old one and stages; samples or batch_size replace steps_per_epoch.
         """
-        known = [item.name for item in fields(self)]
-        for name in facts:
-            if name not in known:
-                raise InputError(f"a run has no fact {name!r}{did_you_mean(name, known)}")
-        given = {name: value for name, value in facts.items() if value is not None}
+        given = given_facts(facts)
         for name in ("batch_size", "accumulate"):
             if name in given and any(getattr(stage, name) for stage in self.stages) and not {"steps", "epochs"} & given.keys():
                 raise InputError(f"{name}: the run's stages have their own; change it there")
-        if {"steps", "epochs"} & given.keys():
-            given = {"steps": None, "epochs": None, "stages": (), **given}
-        if {"samples", "batch_size"} & given.keys():
-            given = {"steps_per_epoch": None, **given}
         return replace(self, **given)
 
     def clock(self, by: str = "step") -> RunClock:
@@ -192,13 +202,14 @@ class Run:
         """Return the run's arithmetic in words, a line a fact, and the places where floor or ceil would differ."""
         return list(_arithmetic(self))
 
+    def to_facts(self) -> dict[str, Any]:
+        """Return the facts that differ from the defaults."""
+        return {item.name: value for item in fields(self) if (value := getattr(self, item.name)) != item.default}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the facts that differ from the defaults, as plain data."""
-        plain: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value != field.default:
-                plain[field.name] = repr(value) if isinstance(value, Schedule) else value
+        facts = self.to_facts()
+        plain: dict[str, Any] = {name: repr(value) if isinstance(value, Schedule) else value for name, value in facts.items()}
         if self.stages:
             plain["stages"] = [
                 {f.name: getattr(stage, f.name) for f in fields(stage) if getattr(stage, f.name) not in (None, ())}
@@ -245,12 +256,12 @@ def _arithmetic(run: Run) -> Iterator[str]:
         yield "the run has no end: give --epochs or --steps"
 
 
-_LARGEST = 2**53  # beyond it a float no longer counts every step
+LARGEST = 2**53  # beyond it a float no longer counts every step
 
 
 def _positive(value: object, name: str, *, whole: bool = True) -> None:
     kinds = (int,) if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value <= _LARGEST:
-        if isinstance(value, int) and value > _LARGEST:
-            raise InputError(f"{name} must be at most {_LARGEST}, got a larger number")
+    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value <= LARGEST:
+        if isinstance(value, int) and value > LARGEST:
+            raise InputError(f"{name} must be at most {LARGEST}, got a larger number")
         raise InputError(f"{name} must be a {'whole ' if whole else ''}number above 0, got {value!r}")

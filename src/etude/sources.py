@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .errors import InputError, did_you_mean
+from .errors import InputError, did_you_mean, shown, told
 from .recipe import Optimizer, Recipe
 from .recipe_yaml import loads, mapping, text_of_file
 from .schedule import Schedule, families
@@ -49,7 +49,7 @@ def read(
         >>> read({"name": "ExponentialLR", "gamma": 0.9}).schedules
         {'lr': decay(0.9, per="1 step")}
     """
-    asked = _Asked(dialect, settings or {}, steps, interval)
+    asked = _Asked(dialect, _checked(settings), steps, interval)
     own = isinstance(source, Recipe | Schedule) or (isinstance(source, str | Path) and str(source) in ready())
     if own and asked != _NOTHING:
         raise InputError(f"{_ASKED} are for a framework's recipes: a recipe or schedule of etude says all of it itself")
@@ -66,6 +66,8 @@ def read(
     if kind == "a file":
         return _file(Path(text), asked)
     if "(" in text and kind == "no file":
+        if asked != _NOTHING:
+            raise InputError(f"{_ASKED} are for a framework's recipes: an expression says all of it itself")
         return of_schedule(parse(text))
     names = [*ready(), *(f"{name}(...)" for name in families)]
     raise InputError(
@@ -87,23 +89,33 @@ _NOTHING = _Asked(None, {}, None, None)
 _ASKED = "dialect= (--as), settings= (--set), steps= and interval="
 
 
+def _checked(settings: Any) -> Mapping[str, Any]:
+    """Return settings by dotted keys, refusing what has none."""
+    if settings is not None and not isinstance(settings, Mapping):
+        raise InputError(f"settings must be by key, as in {{'cos_lr': True}}, got {shown(settings)}")
+    for key in settings or {}:
+        if not isinstance(key, str) or not all(word.strip() == word != "" for word in key.split(".")):
+            raise InputError(f"a setting's key must be words with dots between, such as Optimizer.lr.name, got {shown(key)}")
+    return settings or {}
+
+
 def _file(path: Path, asked: _Asked) -> Recipe:
     """Read a file by what it holds: `etude: 1` is our own format, anything else a dialect's."""
-    text = text_of_file(path)
+    text, where = text_of_file(path), str(path)
     own = re.search(r"^etude[ \t]*:", text, re.MULTILINE) and asked.dialect is None
-    plain = {} if own else _plain(text, str(path), asked.dialect)
-    if own or "etude" in plain:
-        if asked != _NOTHING:
-            raise InputError(f"{path} is a recipe of etude, which says all of it itself: {_ASKED} are for a framework's recipes")
-        return loads(text, str(path))
     try:
-        return _foreign(plain, str(path), asked, path.stem)
-    except InputError as error:
-        raise error if str(error).startswith(str(path)) else InputError(f"{path}: {error}") from None
+        plain, dialect = ({}, None) if own else _plain(text, where, asked.dialect)
+        if not own and "etude" not in plain:
+            return _foreign(plain, where, asked._replace(dialect=dialect), path.stem)
+    except Exception as error:  # a file may hold anything
+        raise told(error, where) from error
+    if asked != _NOTHING:
+        raise InputError(f"{path} is a recipe of etude, which says all of it itself: {_ASKED} are for a framework's recipes")
+    return loads(text, where)
 
 
-def _plain(text: str, where: str, dialect: str | None) -> dict[str, Any]:
-    """Return what a foreign file holds, by the rules of the tool that reads it."""
+def _plain(text: str, where: str, dialect: str | None) -> tuple[dict[str, Any], str | None]:
+    """Return what a foreign file holds, by the rules of the tool that reads it, and the dialect that it is written in."""
     from . import dialects
     from .dialects import pyyaml
 
@@ -114,49 +126,32 @@ def _plain(text: str, where: str, dialect: str | None) -> dict[str, Any]:
             pass  # no JSON: a YAML mapping in brackets, perhaps, or else wrong in a way that YAML's parser tells better
         else:
             if isinstance(found, dict):
-                return found
+                pyyaml.check_size(found, where)
+                return found, dialects.recognised(found, dialect)
     plain = pyyaml.load(text, where)
-    return plain if dialects.by_pyyaml(plain, dialect) else mapping(text, where)
+    dialect = dialects.recognised(plain, dialect)
+    return plain if dialect in dialects.PYYAML else mapping(text, where), dialect
 
 
-def _foreign(source: Any, what: str, asked: _Asked, name: str | None = None) -> Recipe:
+def _foreign(source: Any, where: str, asked: _Asked, name: str | None = None) -> Recipe:
     """Hand a description or a live object to the dialect that knows it."""
     from . import dialects
 
     if asked.steps is not None and (type(asked.steps) is not int or not 0 < asked.steps <= _MOST_VALUES):
         raise InputError(f"steps must be a whole number from 1 to {_MOST_VALUES}, got {asked.steps!r}")
-    if isinstance(source, Mapping):
-        source = _overlaid(source, asked.settings)
     try:
-        recipe = dialects.read(source, asked.dialect, asked.steps, asked.interval, what, name)
+        recipe = dialects.read(source, **asked._asdict(), where=where, name=name)
     except InputError:
         raise
     except Exception as error:  # a description may hold anything, and so may a live object
-        problem = " ".join(str(error).split())[:200]
-        raise InputError(f"{what} can't be read: {type(error).__name__}: {problem}") from error
+        raise told(error, where) from error
     if recipe is None:
         raise InputError(
-            f"{what} is no recipe: looked for `etude: 1` and what tells {dialects.looked_for()}"
-            + _meant(source, dialects.names())
+            f"{where} is no recipe: looked for `etude: 1` and what tells {dialects.looked_for()}"
+            + (_meant(source, dialects.names()) or "; --as DIALECT insists on one")
             + ("; it holds a scheduler of its own: give that, `.scheduler`" if hasattr(source, "scheduler") else "")
         )
     return recipe
-
-
-def _overlaid(source: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a description with settings by dotted keys put over its own."""
-    plain = dict(source)
-    for key, value in settings.items():
-        *above, last = key.split(".")
-        inner = plain
-        for word in above:
-            found = inner.get(word)
-            if not isinstance(found, Mapping | None):
-                raise InputError(f"setting {key}: {word!r} is {found!r}, which holds no keys")
-            inner[word] = dict(found or {})
-            inner = inner[word]
-        inner[last] = value
-    return plain
 
 
 def _meant(source: Any, known: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ _FLAGS = (
     ("--steps", int, "Length of the run in optimizer updates."),
     ("--lr", float, "Base learning rate."),
 )
+_NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]+[eE][-+]?[0-9]{1,3}")
 NAMES = tuple(flag.removeprefix("--").replace("-", "_") for flag, _, _ in _FLAGS)
 
 
@@ -79,7 +81,7 @@ def load(source: str, flags: dict[str, Any]) -> Recipe:
 
 
 def _settings(words: Sequence[str]) -> dict[str, Any]:
-    """Return what --set says, values as PyYAML would take them from a file."""
+    """Return what --set says: values as PyYAML would take them from a file, but 1e-3 is a number on any command line."""
     from ..dialects import pyyaml
 
     settings = {}
@@ -87,7 +89,7 @@ def _settings(words: Sequence[str]) -> dict[str, Any]:
         key, equals, value = word.partition("=")
         if not equals or not key:
             raise InputError(f"--set must be KEY=VALUE, got {word!r}")
-        settings[key] = pyyaml.scalar(value)
+        settings[key] = float(value) if _NUMBER.fullmatch(value) else pyyaml.scalar(value)
     return settings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -58,7 +59,7 @@ def report(plan: Plan) -> Iterator[str]:
 
 def _head(recipe: Recipe) -> Iterator[str]:
     settings = {key: value for key, value in recipe.to_dict()["optimizer"].items() if key != "name"}
-    yield f"{recipe.name}: {recipe.optimizer.name}, " + ", ".join(f"{key} {value}" for key, value in settings.items())
+    yield f"{recipe.name}: {printable(recipe.optimizer.name)}, " + ", ".join(f"{key} {value}" for key, value in settings.items())
 
 
 def _groups(plan: Plan) -> Iterator[str]:
@@ -77,7 +78,17 @@ def _schedules(plan: Plan) -> Iterator[str]:
             schedule = plan.recipe.schedule(key, name)
             texts.setdefault("its base value throughout" if schedule is None else repr(schedule), []).append(name)
         for text, names in texts.items():
-            yield f"  {key} of {', '.join(names)}: {text}" if len(texts) > 1 else f"  {key}: {text}"
+            yield f"  {key} of {', '.join(names)}: {brief(text)}" if len(texts) > 1 else f"  {key}: {brief(text)}"
+
+
+def brief(text: str) -> str:
+    """Return a schedule's text with its long lists cut: `etude table` and the recipe hold them."""
+    return re.sub(r"\[[^\[\]]{200,}\]", _cut, text)
+
+
+def _cut(found: re.Match[str]) -> str:
+    items = found[0][1:-1].split(", ")
+    return f"[{', '.join(items[:3])}, ... {len(items)} in all ..., {items[-1]}]" if len(items) > 8 else found[0]
 
 
 def _curves(plan: Plan) -> Iterator[str]:
@@ -102,7 +113,7 @@ def _changes(plan: Plan) -> Iterator[str]:
     for change in changes[:_MOST_CHANGES]:
         there = plan.at(change.step)[change.hyperparameter]
         values = ", ".join(f"{name} {short(there[name])}" for name in change.groups)
-        yield f"  step {change.step}{_epoch(plan, change)}: {change.hyperparameter} {change.what}: {values}"
+        yield f"  step {change.step}{_epoch(plan, change)}: {change.hyperparameter} {brief(change.what)}: {values}"
     if len(changes) > _MOST_CHANGES:
         yield f"  and {len(changes) - _MOST_CHANGES} more: see `etude table`"
     last = int(plan.total) - 1

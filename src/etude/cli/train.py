@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +27,9 @@ def train(recipe: str, out: str | None, model: str | None, data: str | None, see
     warnings.showwarning = note
 
     loaded = load(recipe, flags)
-    if data is not None and flags["samples"] is None:
-        loaded = replace(loaded, run=replace(loaded.run, samples=None))  # a recipe's number is of its own data
-    given: dict[str, Any] = {"model": model, "data": data, "seed": seed}
-    settings = replace(loaded.train, **{name: value for name, value in given.items() if value is not None})
     folder = Path(f"runs/{_folder_name(loaded.name)}" if out is None else out)
     try:
-        finished(folder, run(replace(loaded, train=settings), folder))
+        finished(folder, run(loaded, folder, model=model, data=data, seed=seed, samples=flags["samples"]))
     except KeyboardInterrupt:
         stopped(folder)
 

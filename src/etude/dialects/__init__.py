@@ -1,18 +1,20 @@
 """Dialects: a framework's own way to say a recipe, read into ours. One file a framework; nothing of it is imported or run.
 
-What a dialect has is `Dialect`; one more is its module here, named in `_HOMES`. Those of `_LIVE` read live objects, too.
+What a dialect has is `Dialect`; one more is its module here, named in `KNOWN`. Those of `_LIVE` read live objects, too.
 """
 
 from __future__ import annotations
 
+import copy
 import importlib
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ..errors import InputError, did_you_mean
 from ..origin import Origin
 from ..recipe import Recipe
-from ..run import Run
+from ..run import Facts
 
 
 class Dialect(Protocol):
@@ -27,7 +29,7 @@ class Dialect(Protocol):
     def takes(self, source: Mapping[str, Any]) -> bool:
         """Whether a description is its own."""
 
-    def read(self, source: Mapping[str, Any], given: Run) -> Recipe:
+    def read(self, source: Mapping[str, Any], given: Facts) -> Recipe:
         """Read a description for a run, of which some facts are given; MissingFactError asks for those that are needed."""
 
 
@@ -54,22 +56,18 @@ class Live(Protocol):
 
 
 _LIVE = ("torch", "keras")
-_HOMES = (*_LIVE, "yolov5", "ultralytics", "yolox", "bubbliiiing", "paddleocr", "paddle", "transformers", "timm", "optax")
-_PYYAML = ("yolov5", "ultralytics", "paddleocr", "transformers", "timm")  # their tools read files with PyYAML
+KNOWN = (*_LIVE, "yolov5", "ultralytics", "yolox", "bubbliiiing", "paddleocr", "paddle", "transformers", "timm", "optax")
+PYYAML = ("yolov5", "ultralytics", "paddleocr", "transformers", "timm")  # their tools read files with PyYAML
 
 
 def _module(name: str) -> Any:
     return importlib.import_module(f"etude.dialects.{name}")
 
 
-def known() -> tuple[str, ...]:
-    """Return the names of the dialects."""
-    return _HOMES
-
-
 def read(
     source: Any,
     dialect: str | None = None,
+    settings: Mapping[str, Any] | None = None,
     steps: int | None = None,
     interval: str | None = None,
     where: str = "recipe",
@@ -80,25 +78,78 @@ def read(
     Args:
         source: A mapping, or an object of the framework.
         dialect: The one to insist on.
+        settings: What is put over a description, by dotted keys.
         steps: How many values of a live function may be written as a table.
         interval: What a scheduler's step follows, "step" or "epoch".
         where: What to call the source in messages.
         name: What to call the recipe, if it isn't to be called what the dialect calls it.
     """
     if not isinstance(source, Mapping):
+        if settings:
+            raise InputError(f"settings= (--set) are for descriptions: {where} is a live object, which has its own")
         return _live(source, dialect, steps, interval)
-    found = _found(source, dialect)
+    found = recognised(source, dialect)
     if found is None:
         return None
-    module = _module(found)
-    if found in _LIVE:
-        if interval is not None:
-            source = {**module.whole(source), "interval": interval}
-        recipe: Recipe = module.read(source, steps=steps)
-        return recipe
-    if (steps, interval) != (None, None):
-        raise InputError(f"steps= and interval= are for schedulers of torch and Keras; a recipe of {found} says both itself")
-    return Origin(lambda given: module.read(source, given), where, name).recipe()
+    if found not in _LIVE:
+        if (steps, interval) != (None, None):
+            raise InputError(f"steps= and interval= are for schedulers of torch and Keras; a recipe of {found} says both itself")
+        return Origin(
+            Reading(found, copy.deepcopy(dict(source)), dict(settings or {}), dialect is not None), where, name
+        ).recipe()
+    module: Live = _module(found)
+    description: Mapping[str, Any] = overlaid(source, settings or {})
+    if interval is not None:
+        description = {**module.whole(description), "interval": interval}
+    return module.read(description, steps=steps)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A description, with settings put over it, that is read for whatever run is given."""
+
+    dialect: str
+    source: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    insisted: bool = False
+
+    def __call__(self, given: Facts) -> Recipe:
+        recipe = self._read(self.settings, given)
+        idle = tuple(
+            f"set {key}={value!r}: changes nothing here" for key, value in self.settings.items() if self._idle(key, recipe, given)
+        )
+        if self.insisted and not _module(self.dialect).takes(self.source):
+            idle = (f"nothing in it tells {self.dialect}, which is known by {_module(self.dialect).LOOKS}", *idle)
+        return replace(recipe, notes=(*recipe.notes, *idle)) if idle else recipe
+
+    def _read(self, settings: Mapping[str, Any], given: Facts) -> Recipe:
+        module: Dialect = _module(self.dialect)
+        return module.read(overlaid(self.source, settings), given)
+
+    def _idle(self, key: str, recipe: Recipe, given: Facts) -> bool:
+        """Whether the recipe is the same without a setting: it may be misspelt."""
+        others = {name: value for name, value in self.settings.items() if name != key}
+        try:
+            without = self._read(others, given)
+        except Exception:  # without it nothing can be read
+            return False
+        return without == recipe and without.notes == recipe.notes
+
+
+def overlaid(source: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a description with settings by dotted keys put over its own."""
+    plain = dict(source)
+    for key, value in settings.items():
+        *above, last = str(key).split(".")
+        inner = plain
+        for word in above:
+            found = inner.get(word)
+            if not isinstance(found, Mapping | None):
+                raise InputError(f"setting {key}: {word!r} is {found!r}, which holds no keys")
+            inner[word] = dict(found or {})
+            inner = inner[word]
+        inner[last] = value
+    return plain
 
 
 def _live(source: Any, dialect: str | None, steps: int | None, interval: str | None) -> Recipe | None:
@@ -113,35 +164,30 @@ def _live(source: Any, dialect: str | None, steps: int | None, interval: str | N
     return None
 
 
-def _found(source: Mapping[str, Any], dialect: str | None) -> str | None:
-    """Return the name of the dialect that a description is written in."""
+def recognised(source: Mapping[str, Any], dialect: str | None = None) -> str | None:
+    """Return the name of the dialect that a description is written in: the one insisted on, or else what it looks like."""
     if dialect is not None:
         return _checked(dialect)
-    found = [name for name in _HOMES if _module(name).takes(source)]
+    found = [name for name in KNOWN if _module(name).takes(source)]
     if len(found) > 1:
         raise InputError(
             f"this may be {' or '.join(found)}: say which, with --as {found[0]} (dialect={found[0]!r}); "
-            + "; ".join(f"{name} is known by {_module(name).LOOKS}" for name in found)
+            + ", ".join(f"{name} is known by {_module(name).LOOKS}" for name in found)
         )
     return found[0] if found else None
 
 
 def _checked(dialect: str) -> str:
-    if dialect not in _HOMES:
-        raise InputError(f"there is no dialect {dialect!r}{did_you_mean(str(dialect), _HOMES)}")
+    if dialect not in KNOWN:
+        raise InputError(f"there is no dialect {dialect!r}{did_you_mean(str(dialect), KNOWN)}")
     return dialect
-
-
-def by_pyyaml(source: Mapping[str, Any], dialect: str | None = None) -> bool:
-    """Whether the tool that reads such a file does so with PyYAML; YAML 1.2 otherwise."""
-    return _found(source, dialect) in _PYYAML
 
 
 def looked_for() -> str:
     """Return what descriptions are known by, for messages."""
-    return ", ".join(f"{name} ({_module(name).LOOKS})" for name in _HOMES)
+    return ", ".join(f"{name} ({_module(name).LOOKS})" for name in KNOWN)
 
 
 def names() -> list[str]:
     """Return every name of a scheduler, schedule, callback or optimizer that some dialect knows."""
-    return [name for home in _HOMES for name in _module(home).NAMES]
+    return [name for home in KNOWN for name in _module(home).NAMES]

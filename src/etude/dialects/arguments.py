@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from ..errors import InputError, MissingFactError, did_you_mean
+from ..errors import InputError, MissingFactError, did_you_mean, shown
 from ..fields import number
 from ..recipe import Optimizer
-from ..run import Run
+from ..run import Facts, Run, given_facts
 
 _REQUIRED: Any = object()
 _FLAGS = {"epochs": "--epochs", "samples": "--samples", "batch_size": "--batch-size"}
@@ -27,13 +27,23 @@ def run_of(facts: Any) -> Run:
     return Run(**facts)
 
 
-def run_over(own: Mapping[str, Any], given: Run) -> Run:
+def run_over(own: Facts, given: Facts) -> Run:
     """Return a run of a file's own facts, with those that were given beside it put over them; None is unknown."""
-    facts = {name: value for name, value in own.items() if value is not None}
-    over = {item.name: getattr(given, item.name) for item in fields(Run) if getattr(given, item.name) != item.default}
-    if "stages" in over:
-        facts = {name: value for name, value in facts.items() if name not in ("epochs", "steps", "steps_per_epoch")}
-    return Run(**facts).override(**over)
+    return Run(**{name: value for name, value in {**own, **given_facts(given)}.items() if value is not None})
+
+
+def only(given: Facts, known: Sequence[str], title: str, cure: str) -> None:
+    """Refuse facts of a run that a framework leaves no room for."""
+    for name in given:
+        if name not in known:
+            raise InputError(f"{title} {cure}: leave --{name.replace('_', '-')} out")
+
+
+def whole_epochs(epochs: float | None, title: str) -> int:
+    """Return a number of epochs, which must be whole."""
+    if epochs is None or epochs != int(epochs):
+        raise InputError(f"{title} trains whole epochs, got {epochs!r}: give --epochs")
+    return int(epochs)
 
 
 def ratio(value: float, base: float) -> float:
@@ -63,14 +73,14 @@ def optimizer_of(facts: Any) -> dict[str, Any]:
 def mapping(value: Any, what: str) -> Mapping[str, Any]:
     """Return a mapping, refusing everything else by name."""
     if not isinstance(value, Mapping):
-        raise InputError(f"{what} must be a mapping of keys to values, got {value!r}")
+        raise InputError(f"{what} must be a mapping of keys to values, got {shown(value)}")
     return value
 
 
 def numbers_of(value: Any, what: str) -> list[float]:
     """Return a list of finite numbers, which may be empty."""
     if not isinstance(value, list | tuple):
-        raise InputError(f"{what} must be a list of numbers, got {value!r}")
+        raise InputError(f"{what} must be a list of numbers, got {shown(value)}")
     return [number(one, f"{what}[{index}]") for index, one in enumerate(value)]
 
 
@@ -111,32 +121,45 @@ class Arguments:
         close = difflib.get_close_matches(key, [str(word) for word in self.given if word not in self.taken], n=1)
         return self.refuse((need or f"{key!r} is missing") + (f"; did you mean it by {close[0]!r}?" if close else ""))
 
-    def number(self, key: str, default: float = _REQUIRED) -> float:
+    def number(
+        self, key: str, default: float = _REQUIRED, *, least: float = -math.inf, most: float = math.inf, above: float = -math.inf
+    ) -> float:
+        """Return a finite number within bounds."""
         value = self.take(key, default)
         if isinstance(value, str) and _FLOAT.fullmatch(value):
             raise self.refuse(
                 f"{key} must be a number, got the text {value!r}; PyYAML takes a number without a dot and a signed exponent "
                 f"for a text: write {_dotted(float(value))}"
             )
-        return number(value, f"{self.name}: {key}")
+        found = number(value, f"{self.name}: {key}")
+        if not least <= found <= most or found <= above:
+            bounds = [
+                f"{word} {bound:g}"
+                for word, bound in (("at least", least), ("above", above), ("at most", most))
+                if abs(bound) < math.inf
+            ]
+            raise self.refuse(f"{key} must be {' and '.join(bounds)}, got {found:g}")
+        return found
 
     def whole(self, key: str, default: int = _REQUIRED, *, least: int = 0) -> int:
         """Return a whole number; a float is none, as the frameworks have it."""
         value = self.take(key, default)
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise self.refuse(f"{key} must be a whole number of at least {least}, got {value!r}")
+            raise self.refuse(f"{key} must be a whole number of at least {least}, got {shown(value)}")
+        if value > 2**53:
+            raise self.refuse(f"{key} must be at most {2**53}, got a larger number")
         return value
 
     def word(self, key: str, words: Sequence[str], default: str = _REQUIRED) -> str:
         value = self.take(key, default)
         if not isinstance(value, str) or value not in words:
-            raise self.refuse(f"{key} must be {' or '.join(map(repr, words))}, got {value!r}")
+            raise self.refuse(f"{key} must be {' or '.join(map(repr, words))}, got {shown(value)}")
         return str(value)
 
     def flag(self, key: str, default: bool) -> bool:
         value = self.take(key, default)
         if not isinstance(value, bool):
-            raise self.refuse(f"{key} must be true or false, got {value!r}")
+            raise self.refuse(f"{key} must be true or false, got {shown(value)}")
         return value
 
     def numbers(self, key: str, count: int, default: float = _REQUIRED) -> list[float]:

@@ -23,7 +23,7 @@ from ..errors import InputError, did_you_mean
 from ..fields import number
 from ..plateaus import plateau
 from ..recipe import Optimizer, Recipe
-from ..run import Run
+from ..run import Facts
 from ..schedule import Schedule
 from .arguments import Arguments, mapping, run_of, run_over
 from .optax_laws import LAWS, factors
@@ -131,7 +131,7 @@ def takes(source: Mapping[str, Any]) -> bool:
     return name in (*LAWS, _PLATEAU) and (name != "exponential_decay" or "init_value" in source)
 
 
-def read(source: Mapping[str, Any], given: Run) -> Recipe:
+def read(source: Mapping[str, Any], given: Facts) -> Recipe:
     """Read a description.
 
     Args:
@@ -145,7 +145,7 @@ def read(source: Mapping[str, Any], given: Run) -> Recipe:
     Example:
         >>> warmup = {"name": "warmup_cosine_decay_schedule", "init_value": 0, "peak_value": 0.1, "warmup_steps": 100,
         ...           "decay_steps": 1000}
-        >>> read(warmup, Run()).schedules["lr"]
+        >>> read(warmup, {}).schedules["lr"]
         chain(linear(0, 1, over="100 steps"), cosine(1, 0, over="900 steps"))
     """
     name = bare(source.get("name"))
@@ -163,7 +163,7 @@ def read(source: Mapping[str, Any], given: Run) -> Recipe:
 class _Reader:
     """One description on its way to a recipe."""
 
-    def __init__(self, source: Mapping[str, Any], given: Run) -> None:
+    def __init__(self, source: Mapping[str, Any], given: Facts) -> None:
         facts = mapping(source.get("run", {}), "run")
         run_of(facts)  # refuses what is no fact
         self.run = run_over(facts, given)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import InputError, did_you_mean
 from ..recipe import Optimizer, Recipe
-from ..run import Run
+from ..run import Facts
 from .arguments import mapping, optimizer_of, run_over
 from .paddle_laws import LAWS, law
 
@@ -34,10 +34,10 @@ _RATES = (
 def takes(source: Mapping[str, Any]) -> bool:
     """Whether a description names a scheduler of Paddle."""
     scheduler = source.get("scheduler", source)
-    return isinstance(scheduler, Mapping) and scheduler.get("name") in LAWS and any(key in scheduler for key in _RATES)
+    return isinstance(scheduler, Mapping) and scheduler.get("name") in NAMES and any(key in scheduler for key in _RATES)
 
 
-def read(source: Mapping[str, Any], given: Run) -> Recipe:
+def read(source: Mapping[str, Any], given: Facts) -> Recipe:
     """Read a scheduler.
 
     Args:
@@ -49,7 +49,7 @@ def read(source: Mapping[str, Any], given: Run) -> Recipe:
         InputError: Paddle refuses it, or no schedule says what it does.
 
     Example:
-        >>> read({"name": "StepDecay", "learning_rate": 0.1, "step_size": 30}, Run()).schedules
+        >>> read({"name": "StepDecay", "learning_rate": 0.1, "step_size": 30}, {}).schedules
         {'lr': steps(0.1, every="30 steps")}
     """
     if "scheduler" not in source:

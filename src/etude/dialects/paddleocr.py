@@ -21,7 +21,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..recipe import Optimizer, Recipe
-from ..run import Run
+from ..run import Facts, Run
 from .arguments import Arguments, as_float, mapping, run_over
 from .paddleocr_laws import LAWS, Horizon, law
 
@@ -37,7 +37,7 @@ def takes(source: Mapping[str, Any]) -> bool:
     return isinstance(optimizer, Mapping) and "lr" in optimizer
 
 
-def read(source: Mapping[str, Any], given: Run) -> Recipe:
+def read(source: Mapping[str, Any], given: Facts) -> Recipe:
     """Read a config.
 
     Args:
@@ -50,7 +50,7 @@ def read(source: Mapping[str, Any], given: Run) -> Recipe:
 
     Example:
         >>> lr = {"name": "Cosine", "learning_rate": 0.001, "warmup_epoch": 5}
-        >>> read({"Global": {"epoch_num": 500}, "Optimizer": {"name": "Adam", "lr": lr}}, Run()).schedules["lr"]
+        >>> read({"Global": {"epoch_num": 500}, "Optimizer": {"name": "Adam", "lr": lr}}, {}).schedules["lr"]
         chain(linear(0, 1, over="5 epochs"), cosine(1, 0, over="100%"))
     """
     notes: list[str] = []
@@ -68,7 +68,7 @@ def read(source: Mapping[str, Any], given: Run) -> Recipe:
     )
 
 
-def _run(source: Mapping[str, Any], given: Run, notes: list[str]) -> Run:
+def _run(source: Mapping[str, Any], given: Facts, notes: list[str]) -> Run:
     """Return the run's facts as far as the file has them."""
     about, train = source.get("Global"), source.get("Train")
     epochs = mapping(about, "Global").get("epoch_num") if about is not None else None
@@ -76,11 +76,11 @@ def _run(source: Mapping[str, Any], given: Run, notes: list[str]) -> Run:
     loader = loader if isinstance(loader, Mapping) else {}
     card = loader.get("batch_size_per_card")
     own: dict[str, Any] = {"epochs": epochs}
-    if isinstance(card, int) and given.batch_size is None:
-        own["batch_size"] = card * given.devices
-    if loader.get("drop_last") is True and given.steps_per_epoch is None:
+    if isinstance(card, int) and given.get("batch_size") is None:
+        own["batch_size"] = card * given.get("devices", 1)
+    if loader.get("drop_last") is True and given.get("steps_per_epoch") is None:
         own["drop_last"] = True
-    if isinstance(train, Mapping) and train.get("sampler") and given.samples:
+    if isinstance(train, Mapping) and train.get("sampler") and given.get("samples"):
         notes.append("Train.sampler makes batches of its own: say the iterations of an epoch with --steps-per-epoch")
     return run_over(own, given)
 

@@ -40,6 +40,19 @@ def load(text: str, where: str) -> dict[str, Any]:
     return found
 
 
+def check_size(value: Any, where: str) -> None:
+    """Refuse plain data that holds more, or is nested deeper, than a file may."""
+    row, count = [value], 0
+    for _ in range(_DEEPEST + 1):
+        count += len(row)
+        inner = (one.values() if isinstance(one, dict) else one for one in row if isinstance(one, dict | list))
+        row = list(itertools.islice(itertools.chain.from_iterable(inner), _MOST + 1))
+        if count + len(row) > _MOST:
+            raise InputError(f"{where} is no recipe: it holds more than {_MOST} values")
+    if row:
+        raise InputError(f"{where} is no recipe: nested deeper than {_DEEPEST}")
+
+
 def scalar(text: str) -> Any:
     """Return what a text alone is: a number, a flag, a text, or a list of them in brackets."""
     return _Document(text, repr(text[:40])).value if len(text) <= _LONGEST else text

@@ -21,10 +21,10 @@ from typing import Any
 from ..errors import InputError, did_you_mean
 from ..fields import number
 from ..recipe import Optimizer, Recipe
-from ..run import Run
+from ..run import Facts, Run
 from ..schedule import Schedule
 from ..timing import per_epoch
-from .arguments import Arguments, mapping, optimizer_of, run_over
+from .arguments import Arguments, mapping, optimizer_of, run_over, whole_epochs
 from .timm_args import from_args
 from .timm_factory import FACTORY, noisy, scheduled
 from .timm_laws import LAWS
@@ -43,7 +43,7 @@ def takes(source: Mapping[str, Any]) -> bool:
     return isinstance(source.get("sched"), str)
 
 
-def read(source: Mapping[str, Any], given: Run) -> Recipe:
+def read(source: Mapping[str, Any], given: Facts) -> Recipe:
     """Read a description.
 
     Args:
@@ -58,26 +58,26 @@ def read(source: Mapping[str, Any], given: Run) -> Recipe:
     Example:
         >>> settings = {"factory": "create_scheduler_v2", "lr": 0.1,
         ...             "kwargs": {"sched": "cosine", "num_epochs": 40, "warmup_epochs": 5, "warmup_prefix": True}}
-        >>> recipe = read(settings, Run(steps_per_epoch=5))
+        >>> recipe = read(settings, dict(steps_per_epoch=5))
         >>> recipe.schedules["lr"]
         per_epoch(chain(linear(abs(1e-05), 1, over="5 epochs"), cosine(1, 0, over="40 epochs")))
         >>> recipe.run.epochs
         45
     """
-    if given.stages:
+    if given.get("stages"):
         raise InputError("timm trains in one stage: give --epochs")
     if "cls" in source:
         return _from_class(source, given)
-    if given.steps:
+    if given.get("steps"):
         raise InputError("timm trains a number of epochs: give --epochs, and not --steps")
     return _from_factory(source, given) if "factory" in source else from_args(source, given)
 
 
-def _from_factory(source: Mapping[str, Any], given: Run) -> Recipe:
+def _from_factory(source: Mapping[str, Any], given: Facts) -> Recipe:
     _check_keys(source, ("factory", "updates_per_epoch", *_KEYS))
     kwargs = dict(mapping(source.get("kwargs", {}), "kwargs"))
-    if given.epochs is not None:
-        kwargs["num_epochs"] = int(given.epochs) if given.epochs == int(given.epochs) else given.epochs
+    if given.get("epochs") is not None:
+        kwargs["num_epochs"] = whole_epochs(given["epochs"], "timm")
     a = Arguments("create_scheduler_v2", kwargs)
     run = run_over({"steps_per_epoch": a.take("updates_per_epoch", source.get("updates_per_epoch")) or None}, given)
     lr, scales = number(source.get("lr"), "lr"), _scales(source)
@@ -90,7 +90,7 @@ def _from_factory(source: Mapping[str, Any], given: Run) -> Recipe:
     return _recipe(source, made.schedules, scales, run.override(epochs=made.epochs), [*made.notes, *notes])
 
 
-def _from_class(source: Mapping[str, Any], given: Run) -> Recipe:
+def _from_class(source: Mapping[str, Any], given: Facts) -> Recipe:
     _check_keys(source, ("cls", "n_steps", *_KEYS))
     name = str(source["cls"])
     a = Arguments(name, mapping(source.get("kwargs", {}), "kwargs"))

@@ -8,9 +8,9 @@ from typing import Any
 
 from ..fields import number
 from ..recipe import Optimizer, Recipe
-from ..run import Run
+from ..run import Facts, Run
 from ..units import number_text
-from .arguments import Arguments, mapping, numbers_of, run_over
+from .arguments import Arguments, mapping, numbers_of, run_over, whole_epochs
 from .timm_factory import FACTORY, scheduled
 from .timm_place import Words, groups_of
 
@@ -51,7 +51,7 @@ _PLAIN = {"adadelta": "Adadelta", "adagrad": "Adagrad"}
 _OPTIONS: dict[str, dict[str, Any]] = {"rmsprop": {"alpha": 0.9}, "radamw": {"decoupled_weight_decay": True}}
 
 
-def from_args(source: Mapping[str, Any], given: Run) -> Recipe:
+def from_args(source: Mapping[str, Any], given: Facts) -> Recipe:
     """Read an args.yaml.
 
     Args:
@@ -59,13 +59,16 @@ def from_args(source: Mapping[str, Any], given: Run) -> Recipe:
         given: Facts of the run, put over the file's.
     """
     read = {key: _typed(value) if key in _NUMBERS else value for key, value in source.items()}
-    if given.epochs is not None:
-        read["epochs"] = int(given.epochs) if given.epochs == int(given.epochs) else given.epochs
+    if given.get("epochs") is not None:
+        read["epochs"] = whole_epochs(given["epochs"], "timm")
     a = Arguments("timm", read)
     notes: list[str] = []
-    size, devices = a.whole("batch_size", 128, least=1), given.devices
-    if devices == 1 and a.take("world_size", None) is not None:
+    size, devices = a.whole("batch_size", 128, least=1), given.get("devices")
+    if a.take("world_size", None) is not None and devices is None:
         devices = a.whole("world_size", least=1)
+    if devices is None and "batch_size" not in given:
+        notes.append(f"batch_size {size} is one device's: --devices says how many there are")
+    devices = devices or 1
     own = {"batch_size": size * devices, "devices": devices, "accumulate": a.whole("grad_accum_steps", 1, least=1)}
     run = run_over({**own, "drop_last": True}, given)
     lr = _rate(a, run, notes)

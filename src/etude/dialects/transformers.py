@@ -25,7 +25,7 @@ from typing import Any
 from ..errors import InputError, did_you_mean
 from ..groups import Group
 from ..recipe import Optimizer, Recipe
-from ..run import Run
+from ..run import Facts, Run
 from .arguments import Arguments, mapping, numbers_of, optimizer_of, run_over
 from .transformers_laws import LAWS, WITHOUT_END, WITHOUT_WARMUP, Horizon, schedules
 from .transformers_trainer import optimizer_of_trainer, parsed, run_of_trainer, total_of, warmup_of
@@ -63,7 +63,7 @@ def _state(source: Mapping[str, Any]) -> bool:
     return "log_history" in source and "global_step" in source
 
 
-def read(source: Mapping[str, Any], given: Run) -> Recipe:
+def read(source: Mapping[str, Any], given: Facts) -> Recipe:
     """Read TrainingArguments, or the arguments of get_scheduler.
 
     Args:
@@ -75,9 +75,9 @@ def read(source: Mapping[str, Any], given: Run) -> Recipe:
         InputError: transformers refuses it, or no schedule says what it does; tells which and why.
 
     Example:
-        >>> read({"lr_scheduler_type": "cosine", "warmup_ratio": 0.05}, Run()).schedules["lr"]
+        >>> read({"lr_scheduler_type": "cosine", "warmup_ratio": 0.05}, {}).schedules["lr"]
         chain(linear(0, 1, over="ceil(5%)"), cosine(1, 0))
-        >>> read({"name": "linear", "lr": 5e-5, "num_warmup_steps": 10, "num_training_steps": 100}, Run()).schedules["lr"]
+        >>> read({"name": "linear", "lr": 5e-5, "num_warmup_steps": 10, "num_training_steps": 100}, {}).schedules["lr"]
         chain(linear(0, 1, over="10 steps"), linear(1, 0, over="90 steps"))
     """
     if _state(source):
@@ -91,7 +91,7 @@ def read(source: Mapping[str, Any], given: Run) -> Recipe:
 # -- a loop of one's own ------------------------------------------------------------------------------------------
 
 
-def _loop(source: Mapping[str, Any], given: Run) -> Recipe:
+def _loop(source: Mapping[str, Any], given: Facts) -> Recipe:
     a = Arguments("get_scheduler", source)
     kind = _kind(a, "name")
     lrs = a.take("lr")
@@ -153,7 +153,7 @@ def _once(notes: list[str]) -> tuple[str, ...]:
 # -- Trainer --------------------------------------------------------------------------------------------------------
 
 
-def _trainer(source: Mapping[str, Any], given: Run) -> Recipe:
+def _trainer(source: Mapping[str, Any], given: Facts) -> Recipe:
     a = Arguments("TrainingArguments", source)
     _check_names(a)
     notes: list[str] = []

@@ -12,12 +12,12 @@ from typing import Any
 
 from ..errors import InputError, did_you_mean
 from ..recipe import Optimizer
-from ..run import Run
+from ..run import Facts, Run
 from ..units import number_text
 from .arguments import Arguments, run_over
 
 
-def run_of_trainer(a: Arguments, given: Run, notes: list[str]) -> Run:
+def run_of_trainer(a: Arguments, given: Facts, notes: list[str]) -> Run:
     """Return the run as Trainer counts it: ceil(batches / accumulation) updates an epoch, ceil(epochs * those) in all."""
     old = a.take("per_gpu_train_batch_size", None)
     size = a.whole("per_device_train_batch_size", 8, least=1) if old is None else a.whole("per_gpu_train_batch_size", least=1)
@@ -30,7 +30,7 @@ def run_of_trainer(a: Arguments, given: Run, notes: list[str]) -> Run:
     own = {
         "steps": updates if updates > 0 else None,
         "epochs": None if updates > 0 else epochs,
-        "batch_size": size if split else size * given.devices,
+        "batch_size": size if split else size * given.get("devices", 1),
         "accumulate": accumulate,
         "drop_last": a.flag("dataloader_drop_last", False),
     }
@@ -38,8 +38,8 @@ def run_of_trainer(a: Arguments, given: Run, notes: list[str]) -> Run:
     taken = {
         "lr_scheduler_type": "linear",
         "learning_rate": "5e-05",
-        "num_train_epochs": "" if run.steps or run.stages or given.epochs else "3",
-        "per_device_train_batch_size": "" if given.batch_size or old is not None else "8",
+        "num_train_epochs": "" if run.steps or run.stages or given.get("epochs") else "3",
+        "per_device_train_batch_size": "" if given.get("batch_size") or old is not None else "8",
     }
     defaults = [f"{key} {value}" for key, value in taken.items() if value and key not in a.given]
     if defaults:

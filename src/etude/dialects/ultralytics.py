@@ -16,21 +16,22 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..errors import MissingFactError
+from ..errors import MissingFactError, shown
 from ..fields import Absolute
 from ..groups import Group
 from ..recipe import Optimizer, Recipe
-from ..run import Run
+from ..run import Facts, Run
 from ..schedule import Schedule
 from ..shapes import linear
 from ..timing import per_epoch
-from .arguments import Arguments, run_over
-from .yolo_loop import KINDS, Loop, optimizer_of, warmed
+from .arguments import Arguments, only, run_over
+from .yolo_loop import FACTS, Loop, by_kind, optimizer_of, warmed
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
 NAMES = ()
 LOOKS = "task and mode, or lr0 with nbs"
 SIGNS = ("task", "mode", "nbs", "cos_lr", "optimizer", "close_mosaic", "dfl", "epochs")
+_OPTIMIZERS = ("Adam", "Adamax", "AdamW", "NAdam", "RAdam", "RMSProp", "SGD")
 _OLD = ("save_hybrid", "half")  # settings that 8.4 no longer has
 _BOOSTED = ("*.cv3.*", "*.one2one_cv3.*", "*proto.semseg*", "*SemanticSegment*")
 
@@ -46,7 +47,7 @@ def takes(source: Mapping[str, Any]) -> bool:
     return any(key in source for key in SIGNS) or "lrf" in source
 
 
-def read(source: Mapping[str, Any], given: Run) -> Recipe:
+def read(source: Mapping[str, Any], given: Facts) -> Recipe:
     """Read the settings of a run.
 
     Args:
@@ -60,38 +61,35 @@ def read(source: Mapping[str, Any], given: Run) -> Recipe:
 
     Example:
         >>> settings = {"lr0": 0.01, "lrf": 0.01, "cos_lr": True, "optimizer": "SGD", "epochs": 100, "batch": 64}
-        >>> read(settings, Run(samples=117266)).schedules["lr"]
+        >>> read(settings, dict(samples=117266)).schedules["lr"]
         approach(per_epoch(cosine(1, 0.01)), 0, over="3 epochs")
     """
     a = Arguments("Ultralytics", source)
+    mode = a.take("mode", "train")
+    if mode != "train":
+        raise a.refuse(f"mode must be train for a run that trains, got {shown(mode)}; --set mode=train reads it as one")
     notes: list[str] = []
     old = _version(a, notes)
     if a.take("time", None) is not None:
-        raise a.refuse("time: the hours decide while it trains how many epochs there are; leave it out and say --epochs")
+        raise a.refuse("time: the hours decide while it trains how many epochs there are; say --set time=null and --epochs")
+    only(given, FACTS, a.name, "trains epochs, and works the accumulation out by itself from nbs / batch size")
     batch = a.take("batch", 16)
     if isinstance(batch, float) or (isinstance(batch, int) and batch < 1):
         batch = None  # found out as it trains
     run = run_over({"epochs": a.take("epochs", 100), "batch_size": batch, "samples": a.take("samples", None)}, given)
-    if a.take("compile", False) and not old:
-        run = replace(run, drop_last=True)
-        notes.append("compile leaves out an epoch's last batch where it is not full")
+    loop = Loop(a.name, _dropping(a, run, notes) if not old else run, a.whole("nbs", 64, least=1), notes)
     if a.take("fraction", 1.0) != 1:
-        notes.append(f"fraction {a.given['fraction']}: --samples counts what is left of the data")
-    loop = Loop(a.name, run, a.number("nbs", 64), notes)
-    warmup = a.number("warmup_epochs", 3.0)
-    nw: str | None
-    if old:
-        nw = loop.span(warmup, 100) if warmup > 0 else None
-    else:
-        kept = min(warmup, max((run.epochs or 1) - 1, 0))
-        nw = loop.span(kept, 0) if round(kept * loop.batches) > 0 else None
-        if kept < warmup:
-            notes.append(f"warmup_epochs {warmup:g} becomes {kept:g}: the last epoch is trained in full")
+        notes.append(f"fraction {shown(a.given['fraction'])}: --samples counts what is left of the data")
+    warmup, epochs = a.number("warmup_epochs", 3.0, most=1e6), int(run.epochs or 1)
+    kept = warmup if old else min(warmup, epochs - 1)
+    if kept < warmup:
+        notes.append(f"warmup_epochs {warmup:g} becomes {kept:g}: the last epoch is trained in full")
+    nw = loop.span(kept, 100 if old else 0) if kept > 0 and (old or round(kept * loop.batches)) else None
     optimizer, bias = _optimizer(a, loop, old)
-    curve = per_epoch(loop.curve(a.flag("cos_lr", False), a.number("lrf", 0.01)))
-    decay = loop.decay(a.number("weight_decay", 0.0005))
+    curve = per_epoch(loop.curve(a.flag("cos_lr", False), _part(a, "lrf", 0.01)))
+    decay = loop.decay(_part(a, "weight_decay", 0.0005))
     schedules: dict[str, Schedule] = {"lr": warmed(curve, 0.0, nw)}
-    start, end = a.number("warmup_momentum", 0.8), a.number("momentum", 0.937)
+    start, end = _part(a, "warmup_momentum", 0.8), _part(a, "momentum", 0.937)
     if optimizer.betas is None and nw is not None:
         schedules["momentum"] = linear(Absolute(start), 1 if end == optimizer.momentum else Absolute(end), over=nw)
     elif optimizer.betas is not None:
@@ -99,13 +97,28 @@ def read(source: Mapping[str, Any], given: Run) -> Recipe:
     groups = _groups(optimizer, decay, {"lr": warmed(curve, bias, nw)} if nw else {}, old)
     if optimizer.name == "MuSGD":
         notes.append(
-            "MuSGD gives matrices and convolutions to Muon by their number of dimensions, which rules of groups don't see: "
-            "the groups named muon; it is Ultralytics' own optimizer, so etude shows it and builds none"
+            "MuSGD gives matrices and convolutions to Muon by their number of dimensions, and the head's cv3 three times "
+            "the rate: rules of groups only come near; it is Ultralytics' own optimizer, so etude shows it and builds none"
         )
-    target = loop.nominal / (run.batch_size or 1) if old else float(min(loop.full, loop.batches * int(run.epochs or 1)))
-    accumulate = loop.accumulation(nw, target) if old or nw or target == loop.full else int(target)
+    # 8.4 never waits for more batches than the run has
+    full = loop.full if old else min(loop.full, loop.batches * epochs)
+    accumulate = loop.accumulation(nw, loop.nominal / (run.batch_size or 1) if old else full, full)
     name = f"ultralytics-{'8.3' if old else '8.4'}"
-    return loop.recipe(optimizer, groups, schedules=schedules, run=run.override(accumulate=accumulate), name=name)
+    return loop.recipe(optimizer, groups, schedules=schedules, run=loop.run.override(accumulate=accumulate), name=name)
+
+
+def _part(a: Arguments, key: str, default: float) -> float:
+    """Return a setting that must lie between 0 and 1, as Ultralytics has it."""
+    return a.number(key, default, least=0, most=1)
+
+
+def _dropping(a: Arguments, run: Run, notes: list[str]) -> Run:
+    """Return the run without the last batch of an epoch where compile leaves it out: where it is not full, nor the only one."""
+    share = -(-(run.samples or 0) // run.devices)
+    if not a.take("compile", False) or share <= (run.batch_size or 0) // run.devices:
+        return run
+    notes.append("compile leaves out an epoch's last batch where it is not full")
+    return replace(run, drop_last=True)
 
 
 def _version(a: Arguments, notes: list[str]) -> bool:
@@ -124,14 +137,12 @@ def _version(a: Arguments, notes: list[str]) -> bool:
 
 def _optimizer(a: Arguments, loop: Loop, old: bool) -> tuple[Optimizer, float]:
     """Return the optimizer, and where the bias's warmup begins; "auto" finds both out."""
-    name, lr, momentum, bias = (
-        str(a.take("optimizer", "auto")),
-        a.number("lr0", 0.01),
-        a.number("momentum", 0.937),
-        a.number("warmup_bias_lr", 0.1),
-    )
-    if name.lower() != "auto":
-        return optimizer_of(a, name, lr, momentum), bias
+    lr, momentum, bias = _part(a, "lr0", 0.01), _part(a, "momentum", 0.937), _part(a, "warmup_bias_lr", 0.1)
+    names = _OPTIMIZERS if old else (*_OPTIMIZERS, "MuSGD")
+    said = a.take("optimizer", "auto")
+    name = {known.lower(): known for known in (*names, "auto")}.get(str(said).lower(), said)
+    if name != "auto":
+        return optimizer_of(a, name, names, lr, momentum), bias
     run = loop.run
     updates = math.ceil((run.samples or 0) / max(run.batch_size or 1, loop.nominal)) * int(run.epochs or 0)
     if updates > 10000:
@@ -153,22 +164,12 @@ def _optimizer(a: Arguments, loop: Loop, old: bool) -> tuple[Optimizer, float]:
         f"ignored: momentum {momentum:g}, as optimizer=auto has its own{also}",
         f"ignored: warmup_bias_lr {bias:g}, as optimizer=auto begins at 0",
     ]
-    return optimizer_of(a, name, fitted, 0.9), 0.0
+    return optimizer_of(a, name, names, fitted, 0.9), 0.0
 
 
 def _groups(optimizer: Optimizer, decay: float, bias: dict[str, Schedule], old: bool) -> dict[str, Group]:
     """Return the groups in the optimizer's order, which differs from version to version."""
-    if old:
-        return {
-            "bias": Group(kind=KINDS["bias"], schedules=bias),
-            "weight": Group(kind=KINDS["weight"], weight_decay=decay),
-            "norm": Group(kind=KINDS["norm"]),
-        }
-    plain = {
-        "weight": Group(kind=KINDS["weight"], weight_decay=decay),
-        "bn": Group(kind=KINDS["bn"]),
-        "bias": Group(kind=KINDS["bias"], schedules=bias),
-    }
+    plain = by_kind("bias weight norm" if old else "weight norm bias", decay, bias)
     if optimizer.name != "MuSGD":
         return plain
     plain["muon"] = plain["weight"]

@@ -35,5 +35,9 @@ def warm_cosine(
     if between > 0:
         phases.append(cosine(peak, end, over=length(between, unit)))
     else:
-        phases.append(constant(peak, over=length(1, tick)))  # the last of the warmup comes before the tail is looked at
+        # a warmup that ends on a tick comes before the tail is looked at; one that ends between two holds none there
+        end_of_it = length(warmup, unit)
+        phases.append(
+            constant(peak, over=length(1, tick) if warmup == int(warmup) else f"floor({end_of_it}) + 1 {tick} - {end_of_it}")
+        )
     return chain(*phases, constant(end)) if tail > 0 or between <= 0 else chain(*phases)

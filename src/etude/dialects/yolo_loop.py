@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..compose import approach, rounded
-from ..errors import InputError
+from ..errors import shown
 from ..fields import Absolute
 from ..groups import Group
 from ..laws import table
@@ -15,11 +16,10 @@ from ..run import Run
 from ..schedule import Schedule, constant
 from ..shapes import cosine, linear
 from ..units import number_text
-from .arguments import Arguments, need
+from .arguments import Arguments, need, whole_epochs
 
-KINDS: dict[str, str | tuple[str, ...]] = {"weight": ("weight", "embedding"), "norm": "norm", "bn": "norm", "bias": "bias"}
+FACTS = ("epochs", "samples", "batch_size", "devices")
 _ADAMS = ("Adam", "Adamax", "AdamW", "NAdam", "RAdam")
-OPTIMIZERS = {name.lower(): name for name in (*_ADAMS, "RMSprop", "SGD", "MuSGD")}
 
 
 @dataclass
@@ -34,18 +34,13 @@ class Loop:
 
     title: str
     run: Run
-    nominal: float
+    nominal: int
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.run.accumulate != 1:
-            raise InputError(f"{self.title} works the accumulation out by itself, from nbs / batch size: leave --accumulate out")
-        if self.run.steps_per_epoch or self.run.steps:
-            raise InputError(f"{self.title} counts batches: give --epochs, --samples and --batch-size, not steps")
         why = "warmup, accumulation and weight decay follow from the run"
         need(self.run, ("epochs", "samples", "batch_size"), why)
-        if self.run.stages or self.run.epochs != int(self.run.epochs or 0):
-            raise InputError(f"{self.title} trains a whole number of epochs, in one stage")
+        whole_epochs(self.run.epochs, self.title)
 
     @property
     def batches(self) -> int:
@@ -70,19 +65,19 @@ class Loop:
             )
         return scaled
 
-    def accumulation(self, warmup: str | None, target: float) -> int | Schedule:
-        """Return the batches of an update, which rise to `target` through the warmup; max(1, round(...)) at every batch."""
-        if warmup is None:
-            return constant(self.full) if self.full > 1 else 1
-        if round(target) <= 1:
-            return 1
-        return rounded(table([("0 batches", 1), (warmup, target)]))  # np.interp itself: a half must round as there
+    def accumulation(self, warmup: str | None, target: float, full: int | None = None) -> int | Schedule:
+        """Return the batches of an update: max(1, round(...)), rising to `target` through the warmup; `full` without one."""
+        if warmup is not None:
+            # np.interp itself: a half must round as there
+            return rounded(table([("0 batches", 1), (warmup, target)])) if round(target) > 1 else 1
+        full = self.full if full is None else full
+        return constant(full) if full > 1 else 1  # a schedule, so that it is carried over an epoch's end
 
     def curve(self, cos: bool, lrf: float) -> Schedule:
         """Return the factor of an epoch: a cosine to lrf, or a straight line."""
         return cosine(1, lrf) if cos else linear(1, lrf)
 
-    def span(self, epochs: float, floor: int) -> str:
+    def span(self, epochs: float, floor: int = 0) -> str:
         """Return a warmup in epochs as a length: max(round(epochs * batches), floor)."""
         batches = max(round(epochs * self.batches), floor)
         return f"{number_text(epochs)} epochs" if batches == epochs * self.batches else f"{batches} batches"
@@ -96,12 +91,22 @@ def warmed(target: Schedule, start: float, warmup: str | None) -> Schedule:
     return target if warmup is None else approach(target, Absolute(start) if start else 0.0, over=warmup)
 
 
-def optimizer_of(a: Arguments, name: str, lr: float, momentum: float) -> Optimizer:
-    """Return an optimizer by the name that the framework knows it by; momentum is beta1 for the Adam family."""
-    known = OPTIMIZERS.get(name.lower())
-    if known is None:
-        raise a.refuse(f"optimizer must be one of {', '.join(OPTIMIZERS.values())}, got {name!r}")
-    if known in _ADAMS:
-        return Optimizer(name=known, lr=lr, betas=(momentum, 0.999), weight_decay=0)
-    nesterov = known != "RMSprop" and momentum > 0
-    return Optimizer(name=known, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=0)
+def optimizer_of(a: Arguments, name: str, names: Sequence[str], lr: float, momentum: float) -> Optimizer:
+    """Return an optimizer by one of the names that the framework has; momentum is beta1 for the Adam family."""
+    if name not in names:
+        raise a.refuse(f"optimizer must be one of {', '.join(names)}, got {shown(name)}")
+    if name in _ADAMS:
+        return Optimizer(name=name, lr=lr, betas=(momentum, 0.999), weight_decay=0)
+    if name.lower() == "rmsprop":
+        return Optimizer(name="RMSprop", lr=lr, momentum=momentum, weight_decay=0)
+    return Optimizer(name=name, lr=lr, momentum=momentum, nesterov=momentum > 0, weight_decay=0)
+
+
+def by_kind(order: str, decay: float, bias: dict[str, Schedule] | None = None) -> dict[str, Group]:
+    """Return the three groups in the order of an optimizer's param_groups, such as "bias weight norm"."""
+    groups = {
+        "bias": Group(kind="bias", schedules=bias or {}),
+        "weight": Group(kind=("weight", "embedding"), weight_decay=decay),
+        "norm": Group(kind="norm"),
+    }
+    return {name: groups[name] for name in order.split()}

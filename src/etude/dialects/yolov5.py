@@ -16,38 +16,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..fields import Absolute
-from ..groups import Group
 from ..phases import chain
 from ..recipe import Recipe
-from ..run import Run
+from ..run import Facts, Run
 from ..schedule import Schedule, constant
 from ..shapes import linear
 from ..timing import per_epoch, shift, skip
 from ..units import number_text
-from .arguments import Arguments, mapping, run_over
-from .yolo_loop import KINDS, Loop, optimizer_of, warmed
+from .arguments import Arguments, mapping, only, run_over
+from .yolo_loop import FACTS, Loop, by_kind, optimizer_of, warmed
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
 NAMES = ()
 LOOKS = "lr0 with anchor_t or obj"
 SIGNS = ("anchor_t", "obj", "obj_pw", "fl_gamma", "iou_t", "hyp")
 _YOLOV7 = ("loss_ota", "paste_in")
-_RATES = ("lr0", "lrf")
+_OPTIMIZERS = ("SGD", "Adam", "AdamW", "RMSProp")
 
 
 def takes(source: Mapping[str, Any]) -> bool:
-    """Whether a description holds the settings of a hyp file."""
+    """Whether a description holds the settings of a hyp file, or of a run with one."""
     from .ultralytics import SIGNS as THEIRS
 
     hyp = source.get("hyp", source)
-    if not isinstance(hyp, Mapping) or not all(key in hyp for key in _RATES):
+    if isinstance(hyp, str):
+        return "epochs" in source or "batch_size" in source
+    if not isinstance(hyp, Mapping) or "lr0" not in hyp:
         return False
-    return any(key in source for key in SIGNS) or not any(key in source for key in THEIRS)
+    if "decay" in source:
+        return True
+    return "lrf" in hyp and (any(key in source for key in SIGNS) or not any(key in source for key in THEIRS))
 
 
-def read(source: Mapping[str, Any], given: Run) -> Recipe:
+def read(source: Mapping[str, Any], given: Facts) -> Recipe:
     """Read a hyp file.
 
     Args:
@@ -62,75 +65,77 @@ def read(source: Mapping[str, Any], given: Run) -> Recipe:
     Example:
         >>> hyp = {"lr0": 0.01, "lrf": 0.1, "momentum": 0.937, "weight_decay": 0.0005, "warmup_epochs": 3, "warmup_momentum": 0.8,
         ...        "warmup_bias_lr": 0.1}
-        >>> read(hyp, Run(epochs=300, samples=117266, batch_size=64)).schedules["lr"]
+        >>> read(hyp, dict(epochs=300, samples=117266, batch_size=64)).schedules["lr"]
         approach(shift(per_epoch(linear(1, 0.1)), "1 epoch", at="3 epochs"), 0, over="3 epochs")
     """
     hyp = source.get("hyp", source)
     if isinstance(hyp, str):
         raise InputError(
-            f"hyp names the file {hyp!r}: give that file, and what stands here as --set cos_lr=..., --epochs and so on"
+            f"hyp names the file {shown(hyp)}: give that file, and what stands here as --set cos_lr=..., --epochs ..."
         )
-    a = Arguments("YOLOv5", {**source, **mapping(hyp, "hyp")})
+    a = Arguments("YOLOv5", {**mapping(hyp, "hyp"), **{key: value for key, value in source.items() if key != "hyp"}})
     for key in _YOLOV7:
         if key in a.given:
             raise a.refuse(
-                f"{key} is a setting of YOLOv7, whose loop differs (warmup of at least 1000 batches, its own accumulation)"
+                f"{key} is a setting of YOLOv7, whose loop differs: 1000 batches of warmup at least, an accumulation of its own"
             )
-    run = run_over({name: a.take(name, None) for name in ("epochs", "batch_size", "samples")}, given)
+    only(given, FACTS, a.name, "trains epochs, and works the accumulation out by itself from nbs / batch size")
+    own = {name: a.take(name, None) for name in ("epochs", "batch_size", "samples")}
+    if own["batch_size"] == -1:
+        own["batch_size"] = None  # found out as it trains
     loop = a.word("loop", ("detect", "classify", "tutorial"), "classify" if "decay" in a.given else "detect")
-    return {"detect": _detect, "classify": _classify, "tutorial": _tutorial}[loop](a, run)
+    return {"detect": _detect, "classify": _classify, "tutorial": _tutorial}[loop](a, run_over(own, given))
 
 
 def _detect(a: Arguments, run: Run) -> Recipe:
-    loop = Loop(a.name, run, a.number("nbs", 64))
+    loop = Loop(a.name, run, a.whole("nbs", 64, least=1))
     loop.notes += [
         f"{key} is not given, as it is {value!r} by default in train.py; say --set {key}=..."
         for key, value in (("cos_lr", False), ("optimizer", "SGD"))
         if key not in a.given
     ]
-    nw = loop.span(a.number("warmup_epochs"), 100)
-    optimizer = optimizer_of(a, str(a.take("optimizer", "SGD")), a.number("lr0"), a.number("momentum"))
+    nw = loop.span(a.number("warmup_epochs", most=1e6), 100)
+    optimizer = optimizer_of(a, a.take("optimizer", "SGD"), _OPTIMIZERS, a.number("lr0"), a.number("momentum"))
     lagging = shift(per_epoch(loop.curve(a.flag("cos_lr", False), a.number("lrf"))), "1 epoch", at=nw)
-    resumed = a.take("resume_epoch", None)
-    if resumed is not None:
+    if a.take("resume_epoch", None) is not None:
+        resumed = a.whole("resume_epoch", least=1)
+        if resumed >= (run.epochs or 0):
+            raise a.refuse(f"resume_epoch must lie in the run's {run.epochs:g} epochs, got {resumed}")
         loop.notes.append(
             f"resumed at epoch {resumed}, YOLOv5 goes on with the values of this plan from batch {resumed * loop.batches} on; "
             "its first update comes at its first batch"
         )
-    start, momentum = a.number("warmup_momentum"), {}
+    start = a.number("warmup_momentum")
+    schedules = {"lr": warmed(lagging, 0.0, nw)}
     if optimizer.betas is None:
-        momentum["momentum"] = linear(Absolute(start), 1, over=nw)
+        schedules["momentum"] = linear(Absolute(start), 1, over=nw)
     else:
         loop.notes.append(f"ignored: warmup_momentum {start:g}, as the betas of {optimizer.name} are not warmed up")
-    bias = warmed(lagging, a.number("warmup_bias_lr"), nw)
-    decay = loop.decay(a.number("weight_decay"))
-    groups = {
-        "bias": Group(kind=KINDS["bias"], schedules={"lr": bias}),
-        "weight": Group(kind=KINDS["weight"], weight_decay=decay),
-        "norm": Group(kind=KINDS["norm"]),
-    }
+    bias = {"lr": warmed(lagging, a.number("warmup_bias_lr"), nw)}
+    groups = by_kind("bias weight norm", loop.decay(a.number("weight_decay")), bias)
     accumulate = loop.accumulation(nw, loop.nominal / (run.batch_size or 1))
-    schedules = {"lr": warmed(lagging, 0.0, nw), **momentum}
     return loop.recipe(optimizer, groups, schedules=schedules, run=run.override(accumulate=accumulate), name="yolov5")
 
 
 def _classify(a: Arguments, run: Run) -> Recipe:
     """classify/train.py: no warmup, no accumulation, and no lag, for the scheduler's own count is left alone."""
-    optimizer = optimizer_of(a, str(a.take("optimizer", "Adam")), a.number("lr0"), a.number("momentum", 0.9))
-    groups = {
-        "bias": Group(kind=KINDS["bias"]),
-        "weight": Group(kind=KINDS["weight"], weight_decay=a.number("decay")),
-        "norm": Group(kind=KINDS["norm"]),
-    }
-    curve = per_epoch(linear(1, a.number("lrf", 0.01)))
-    return Recipe(optimizer=optimizer, groups=groups, schedules={"lr": curve}, run=run, name="yolov5-classify")
+    fixed = {"lrf": 0.01, "momentum": 0.9, "cos_lr": False}
+    notes = [
+        f"ignored: {key} {a.take(key)!r}, as classify/train.py has {value!r} written into it"
+        for key, value in fixed.items()
+        if a.take(key, value) != value
+    ]
+    optimizer = optimizer_of(a, a.take("optimizer", "Adam"), _OPTIMIZERS, a.number("lr0"), 0.9)
+    groups = by_kind("bias weight norm", a.number("decay"))
+    schedules: dict[str, Schedule] = {"lr": per_epoch(linear(1, 0.01))}
+    return Recipe(optimizer=optimizer, groups=groups, schedules=schedules, run=run, name="yolov5-classify", notes=tuple(notes))
 
 
 def _tutorial(a: Arguments, run: Run) -> Recipe:
     """The loop of the tutorial: its warmup is given in batches, and a run that begins later holds lr0 through its first epoch."""
     loop = Loop(a.name, run, 64)
     nw = f"{a.whole('warmup_iters', least=1)} batches"
-    optimizer = optimizer_of(a, str(a.take("optimizer", "SGD")), a.number("lr0"), a.number("momentum"))
+    optimizer = optimizer_of(a, a.take("optimizer", "SGD"), _OPTIMIZERS, a.number("lr0"), a.number("momentum"))
     curve = per_epoch(loop.curve(a.flag("cos_lr", True), a.number("lrf")))
     start = a.whole("start_epoch", 0)
     begun = start * loop.batches
@@ -147,9 +152,5 @@ def _tutorial(a: Arguments, run: Run) -> Recipe:
         bias = chain(constant(1, over="1 epoch"), late)
         schedules = {"lr": bias}
         run = run.override(epochs=(run.epochs or 0) - start)
-    groups = {
-        "norm": Group(kind=KINDS["norm"]),
-        "weight": Group(kind=KINDS["weight"], weight_decay=a.number("weight_decay")),
-        "bias": Group(kind=KINDS["bias"], schedules={"lr": bias}),
-    }
+    groups = by_kind("norm weight bias", a.number("weight_decay"), {"lr": bias})
     return loop.recipe(optimizer, groups, schedules=schedules, run=run, name="yolov5-tutorial")

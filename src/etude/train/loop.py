@@ -36,13 +36,24 @@ WEIGHTS = "model.safetensors"
 _MEASURED = {name: name for name in METRICS if "_" in name} | {"val_loss": "test_loss", "val_accuracy": "test_accuracy"}
 
 
-def train(recipe: Recipe, folder: Path, *, quiet: bool = False) -> dict[str, float]:
+def train(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    model: str | None = None,
+    data: str | None = None,
+    seed: int | None = None,
+    samples: int | None = None,
+    quiet: bool = False,
+) -> dict[str, float]:
     """Train from the start.
 
     Args:
         recipe: Its `train` names model and data, by default ResNet-18 and the digits; its run's `samples`, where given,
             takes the first so many training samples.
         folder: The run folder; must not hold anything.
+        model, data, seed: What to train, in place of the recipe's own.
+        samples: How many training samples to take; all of them, where `data` is given without.
         quiet: Draw no progress bar.
     Returns:
         The last epoch's metrics.
@@ -52,10 +63,15 @@ def train(recipe: Recipe, folder: Path, *, quiet: bool = False) -> dict[str, flo
     _need_all()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} already holds something: go on with `etude resume {folder}`, or name another --out")
-    settings = replace(recipe.train, model=recipe.train.model or RESNET, data=recipe.train.data or DIGITS)
+    own = recipe.train
+    settings = Training(
+        model=model or own.model or RESNET, data=data or own.data or DIGITS, seed=own.seed if seed is None else seed
+    )
     _seed(settings.seed)
     training, test = load_data(settings.data or DIGITS)
-    recipe = replace(_with_samples(recipe, len(training)), train=settings)
+    # a recipe's own number is of its own data
+    wanted = samples if samples or data is not None else recipe.run.samples
+    recipe = replace(_with_samples(recipe, wanted, len(training)), train=settings)
     job = _Job(recipe, folder, training, test)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -105,11 +121,13 @@ def _seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _with_samples(recipe: Recipe, available: int) -> Recipe:
+def _with_samples(recipe: Recipe, wanted: int | None, available: int) -> Recipe:
     """Return the recipe with the number of samples that will really be trained on."""
-    wanted = recipe.run.samples or available
+    wanted = wanted or available
     if wanted > available:
         raise InputError(f"samples must be at most {available}, what the training data holds; got {wanted}")
+    if recipe.origin is not None and recipe.run.samples != wanted and recipe.run.steps_per_epoch is None:
+        return recipe.override(samples=wanted)  # its values may follow from them
     return replace(recipe, run=replace(recipe.run, samples=wanted))
 
 
