@@ -48,12 +48,12 @@ def theirs(real, description, steps=STEPS, *, double=True, jit=False):
 
 def ours(description, steps=STEPS):
     """Return our values and the base, which is the peak."""
-    recipe = optax.read(description, Run(steps=steps))
+    recipe = optax.read(description, {"steps": steps})
     return recipe.plan().table(0, steps)["lr"][:, 0], recipe.optimizer.lr
 
 
 def text(description):
-    return repr(optax.read(description, Run()).schedules["lr"])
+    return repr(optax.read(description, {}).schedules["lr"])
 
 
 # -- the twins ----------------------------------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ def test_growth_stops_at_its_bound_and_not_at_the_largest_number(real):
     """A learning-rate range test; ours would refuse a value that is no number."""
     description = {"name": "exponential_decay", "init_value": 1e-6, "transition_steps": 10, "decay_rate": 10.0, "end_value": 1.0}
     assert text(description) == 'clip(hold(1e-06 * decay(10, per="10 steps"), at="70 steps"), hi=1)'
-    values = optax.read(description, Run(steps=9000)).plan().table(0, 9000)["lr"][:, 0]
+    values = optax.read(description, {"steps": 9000}).plan().table(0, 9000)["lr"][:, 0]
     assert values == pytest.approx(theirs(real, description, 9000), rel=1e-10)
 
 
@@ -258,7 +258,7 @@ def test_a_jitted_update_moves_a_drop_and_one_that_is_not_does_not(real, every):
     schedule = real.optax.exponential_decay(**settings)
     jitted = real.jax.jit(schedule)
     plans = [
-        optax.read({"name": "exponential_decay", **settings, "jit": jit}, Run(steps=12 * every)).plan() for jit in (False, True)
+        optax.read({"name": "exponential_decay", **settings, "jit": jit}, {"steps": 12 * every}).plan() for jit in (False, True)
     ]
     for step in [count * every - less for count in range(1, 12) for less in (0, 1)]:
         count = real.jnp.int32(step)
@@ -268,15 +268,15 @@ def test_a_jitted_update_moves_a_drop_and_one_that_is_not_does_not(real, every):
 
 def test_a_drop_that_a_jitted_update_moves_is_told_or_written_out():
     settings = {"init_value": 0.1, "transition_steps": 41, "decay_rate": 0.5, "staircase": True}
-    eager = optax.read({"name": "exponential_decay", **settings}, Run(steps=100))
-    jitted = optax.read({"name": "exponential_decay", **settings, "jit": True}, Run(steps=100))
+    eager = optax.read({"name": "exponential_decay", **settings}, {"steps": 100})
+    jitted = optax.read({"name": "exponential_decay", **settings, "jit": True}, {"steps": 100})
     assert repr(eager.schedules["lr"]) == 'steps(0.5, every="41 steps")'
     assert "some of the jumps every 41 steps come a step late" in eager.notes[0]
     assert "jit: true" in eager.notes[0]
     assert repr(jitted.schedules["lr"]) == 'formula("0.5 ** floor(step * (1 / 41))", bits=32)'
     assert jitted.notes == ()
     assert [recipe.plan().at(41)["lr"]["all"] for recipe in (eager, jitted)] == [0.05, 0.1]
-    assert optax.read({"name": "exponential_decay", **settings, "transition_steps": 100}, Run()).notes == ()
+    assert optax.read({"name": "exponential_decay", **settings, "transition_steps": 100}, {}).notes == ()
 
 
 def test_the_counter_of_an_update_is_single_precision_even_with_x64(real):
@@ -301,7 +301,7 @@ def test_the_counter_of_an_update_is_single_precision_even_with_x64(real):
 def test_a_power_whose_end_a_jitted_update_misses_is_told(real, length, power, told):
     settings = {"init_value": 1.0, "end_value": 0.0, "power": power, "transition_steps": length}
     value = float(real.jax.jit(real.optax.polynomial_schedule(**settings))(real.jnp.int32(length + 3)))
-    notes = optax.read({"name": "polynomial_schedule", **settings}, Run()).notes
+    notes = optax.read({"name": "polynomial_schedule", **settings}, {}).notes
     assert [told in note for note in notes] == ([True] if told else []), notes
     assert math.isnan(value) if told and "nan" in told else value == pytest.approx(0.000193 if told else 0.0, abs=1e-6)
 
@@ -404,7 +404,7 @@ WARM = {"init_value": 0.0, "peak_value": 0.1, "warmup_steps": 100}
     ids=lambda value: value["name"] if isinstance(value, dict) else "",
 )
 def test_pieces(description, base, expected):
-    recipe = optax.read(description, Run())
+    recipe = optax.read(description, {})
     assert repr(recipe.schedules["lr"]) == expected
     assert recipe.optimizer.lr == base
     assert recipe.notes == ()
@@ -459,15 +459,15 @@ def test_pieces(description, base, expected):
 )
 def test_what_optax_leaves_out_is_told(description, note):
     pct = {"pct_start": 0.4} if "pct_final" in description else {}
-    assert note in optax.read({**description, **pct}, Run()).notes
+    assert note in optax.read({**description, **pct}, {}).notes
 
 
 def test_the_facts_of_the_run_are_the_descriptions_with_those_given_over_them():
     description = {"name": "cosine_decay_schedule", "init_value": 0.1, "decay_steps": 90, "run": {"steps": 100}}
-    assert optax.read(description, Run()).run == Run(steps=100)
-    assert optax.read(description, Run(steps=50)).run == Run(steps=50)
+    assert optax.read(description, {}).run == Run(steps=100)
+    assert optax.read(description, {"steps": 50}).run == Run(steps=50)
     with pytest.raises(InputError, match=r"run has no fact 'step'; did you mean 'steps'\?"):
-        optax.read({**description, "run": {"step": 5}}, Run())
+        optax.read({**description, "run": {"step": 5}}, {})
 
 
 # -- optimizers ---------------------------------------------------------------------------------------------------------
@@ -477,7 +477,7 @@ COSINE = {"name": "cosine_decay_schedule", "init_value": 0.1, "decay_steps": 90}
 
 def test_an_optimizer_around_a_schedule():
     description = {"name": "optax.adamw", "learning_rate": COSINE, "b2": 0.95, "weight_decay": 0.1, "run": {"steps": 90}}
-    recipe = optax.read(description, Run())
+    recipe = optax.read(description, {})
     assert recipe.optimizer == etude.Optimizer(name="AdamW", lr=0.1, betas=(0.9, 0.95), weight_decay=0.1, eps=1e-8)
     assert repr(recipe.schedules["lr"]) == 'cosine(1, 0, over="90 steps")'
     assert (recipe.name, recipe.run.steps, recipe.notes) == ("adamw", 90, ())
@@ -485,10 +485,10 @@ def test_an_optimizer_around_a_schedule():
 
 def test_other_settings_may_be_schedules_as_well():
     rising = {"name": "linear_schedule", "init_value": 0.5, "end_value": 0.9, "transition_steps": 10}
-    sgd = optax.read({"name": "sgd", "learning_rate": 0.1, "momentum": rising, "nesterov": True}, Run(steps=20))
+    sgd = optax.read({"name": "sgd", "learning_rate": 0.1, "momentum": rising, "nesterov": True}, {"steps": 20})
     assert (sgd.optimizer.momentum, sgd.optimizer.nesterov) == (0.9, True)
     assert [sgd.plan().at(step)["momentum"]["all"] for step in (0, 5, 10)] == pytest.approx([0.5, 0.7, 0.9])
-    adamw = optax.read({"name": "adamw", "learning_rate": 0.1, "b1": rising, "weight_decay": COSINE}, Run(steps=20))
+    adamw = optax.read({"name": "adamw", "learning_rate": 0.1, "b1": rising, "weight_decay": COSINE}, {"steps": 20})
     assert set(adamw.schedules) == {"momentum", "weight_decay"}
     assert (adamw.optimizer.betas, adamw.optimizer.weight_decay) == ((0.9, 0.999), 0.1)
 
@@ -515,7 +515,7 @@ def test_other_settings_may_be_schedules_as_well():
     ids=lambda value: value["name"] if isinstance(value, dict) else "",
 )
 def test_torchs_class_and_what_differs(description, name, note):
-    recipe = optax.read({**description, "learning_rate": 0.1}, Run(steps=5))
+    recipe = optax.read({**description, "learning_rate": 0.1}, {"steps": 5})
     assert (recipe.optimizer.name, recipe.optimizer.lr, recipe.schedules) == (name, 0.1, {})
     assert (note in recipe.notes[0]) if note else recipe.notes == ()
 
@@ -527,7 +527,7 @@ def test_torch_builds_them_all():
 
     net = torch.nn.Linear(2, 2)
     for name, kind in _KINDS.items():
-        recipe = optax.read({"name": name, "learning_rate": 0.1}, Run(steps=5))
+        recipe = optax.read({"name": name, "learning_rate": 0.1}, {"steps": 5})
         if hasattr(torch.optim, kind.name):
             assert type(etude.torch.build(net, recipe)).__name__ == kind.name
         else:
@@ -568,7 +568,7 @@ def test_reduce_on_plateau(real, settings):
         return state, scaled
 
     recorded = real.jax.lax.scan(update, rule.init(real.jnp.ones(())), real.jnp.asarray(metrics))[1]
-    recipe = optax.read({"name": "reduce_on_plateau", **settings, "learning_rate": 0.1}, Run(steps=len(metrics)))
+    recipe = optax.read({"name": "reduce_on_plateau", **settings, "learning_rate": 0.1}, {"steps": len(metrics)})
     plan = recipe.plan().fed((step, "val_loss", metric) for step, metric in enumerate(metrics))
     mine = [plan.at(step)["lr"]["all"] for step in range(len(metrics))]
     assert mine == pytest.approx(0.1 * np.asarray(recorded, dtype=float), rel=5e-6)
@@ -576,9 +576,9 @@ def test_reduce_on_plateau(real, settings):
 
 
 def test_a_plateau_beside_a_schedule_and_alone():
-    beside = optax.read({"name": "optax.contrib.reduce_on_plateau", "factor": 0.5, "patience": 5, "learning_rate": COSINE}, Run())
+    beside = optax.read({"name": "optax.contrib.reduce_on_plateau", "factor": 0.5, "patience": 5, "learning_rate": COSINE}, {})
     assert repr(beside.schedules["lr"]) == 'plateau(0.5, patience=4) * cosine(1, 0, over="90 steps")'
-    alone = optax.read({"name": "reduce_on_plateau"}, Run())
+    alone = optax.read({"name": "reduce_on_plateau"}, {})
     assert alone.optimizer.lr == 1.0
     assert "no learning_rate beside it" in alone.notes[0]
 
@@ -632,7 +632,7 @@ def test_what_optax_refuses_is_refused(real, description, message):
     with pytest.raises((ValueError, TypeError, ZeroDivisionError, IndexError), match=r"."):
         made(real.optax, description)(0)
     with pytest.raises(InputError, match=message):
-        optax.read(description, Run())
+        optax.read(description, {})
 
 
 PLATEAU = {"name": "reduce_on_plateau"}
@@ -643,7 +643,7 @@ def test_what_its_plateau_refuses_is_refused(real, settings):
     with pytest.raises(ValueError, match="must be"):
         real.contrib.reduce_on_plateau(**settings)
     with pytest.raises(InputError, match=r"reduce_on_plateau: (factor|rtol) must be"):
-        optax.read({**PLATEAU, **settings}, Run())
+        optax.read({**PLATEAU, **settings}, {})
 
 
 @pytest.mark.parametrize(
@@ -693,7 +693,7 @@ def test_what_its_plateau_refuses_is_refused(real, settings):
 )
 def test_refused(description, message):
     with pytest.raises(InputError, match=message):
-        optax.read(description, Run())
+        optax.read(description, {})
 
 
 def test_what_it_takes_for_its_own():

@@ -87,6 +87,37 @@ def test_two_step_cosine_ends_at_200_epochs_and_jumps_behind_a_warmup():
     assert warmed[2011] == pytest.approx(0.005 * (1 + math.cos(math.pi * 2001 / 2400)))
 
 
+@pytest.mark.parametrize("total", [1, 2, 3, 4, 5, 20])
+@pytest.mark.parametrize("shape", ["cos", "linear"])
+@pytest.mark.parametrize("three", [False, True])
+def test_one_cycle_is_torchs_however_short_the_run(total, shape, three):
+    lr = {"name": "OneCycle", "max_lr": 0.1, "anneal_strategy": shape, "three_phase": three}
+    first, second, last = 0.3 * total - 1, 0.6 * total - 2, total - 1
+    ends, levels = ([first, second, last], [1 / 25, 1, 1 / 25, 1 / 25e4]) if three else ([first, last], [1 / 25, 1, 1 / 25e4])
+
+    def theirs(t):
+        index = next(index for index, end in enumerate(ends) if t <= end or index == len(ends) - 1)
+        begin, end, low, high = (0.0, *ends)[index], ends[index], *levels[index : index + 2]
+        part = (t - begin) / (end - begin) if end != begin else 1.0
+        return 0.1 * (high + (low - high) / 2 * (math.cos(math.pi * part) + 1) if shape == "cos" else (high - low) * part + low)
+
+    if total > 1:
+        assert rates(ocr(lr, epochs=1, steps_per_epoch=total)) == pytest.approx(
+            [theirs(t) for t in range(total)], rel=1e-9, abs=1e-15
+        )
+        shown = rates(ocr(lr, "tutorial", epochs=1, steps_per_epoch=total))
+        assert shown == pytest.approx([theirs(t + 1) for t in range(total)], rel=1e-9, abs=1e-15)
+
+
+def test_a_warmup_that_rounds_to_no_iteration_is_none():
+    two_step = {"name": "TwoStepCosine", "learning_rate": 0.01, "warmup_epoch": 0.25}
+    assert rates(ocr(two_step, epochs=250, steps_per_epoch=2))[401:] == [0.0] * 99
+    piecewise = {"name": "Piecewise", "decay_epochs": [2], "values": [0.0, 0.1]}
+    assert rates(ocr({**piecewise, "warmup_epoch": 0.001}, epochs=4, steps_per_epoch=2)) == [0] * 4 + [0.1] * 4
+    with pytest.raises(InputError, match=r"values\[0\] must be above 0, where the warmup rises to it, got 0"):
+        ocr({**piecewise, "warmup_epoch": 1})
+
+
 def test_an_epochs_iterations_are_asked_for():
     with pytest.raises(InputError, match="20 epochs need steps per epoch: give --steps-per-epoch, or --samples and --batch-size"):
         etude.read(config(COSINE)).plan()
@@ -232,6 +263,11 @@ def test_a_scheduler_behind_a_warmup_begins_anew():
             {"name": "PolynomialDecay", "learning_rate": 0.1, "decay_step": 2},
             "'decay_steps' is missing; did you mean it by 'decay_step'?",
         ),
+        (
+            {"name": "OneCycleLR", "max_learning_rate": 0.1, "total_steps": 20, "three_phase": True, "phase_pct": 0.5},
+            "phase_pct must be below 0.5 where three_phase is true, got 0.5",
+        ),
+        ({"name": ["StepDecay"], "learning_rate": 0.1}, r"has no scheduler \['StepDecay'\]"),
         ({"name": "StepDecay", "learning_rate": 0.1, "step_size": 5, "last_epoch": 3}, "last_epoch can't be read"),
         ({"name": "ReduceOnPlateau", "learning_rate": 0.1, "factor": 1.0}, "factor must be below 1, got 1"),
         (
@@ -256,4 +292,19 @@ def test_a_scheduler_behind_a_warmup_begins_anew():
 )
 def test_what_paddle_refuses_is_refused(scheduler, problem):
     with pytest.raises(InputError, match=problem):
-        etude.read(scheduler)
+        etude.read(scheduler, dialect="paddle")
+
+
+def test_a_cycle_that_the_run_is_longer_than_is_refused_as_paddle_raises():
+    cycle = {"name": "OneCycleLR", "max_learning_rate": 0.1, "total_steps": 20}
+    with pytest.raises(InputError, match="total_steps is 20, and the run has 22"):
+        etude.read(cycle).plan(Run(steps=22))
+    warmup = {"name": "LinearWarmup", "learning_rate": cycle, "warmup_steps": 5, "start_lr": 0.0, "end_lr": 0.1}
+    assert etude.read(warmup).plan(Run(steps=25)).total == 25
+    with pytest.raises(InputError, match="total_steps is 20, and the run has 22"):
+        etude.read(warmup).plan(Run(steps=27))
+
+
+def test_a_boundary_that_does_not_rise_is_never_the_first():
+    plan = etude.read({"name": "PiecewiseDecay", "boundaries": [6, 3, 9], "values": [0.1, 0.2, 0.3, 0.4]}).plan(Run(steps=12))
+    assert [plan.at(step)["lr"]["all"] for step in (0, 4, 6, 8, 9)] == pytest.approx([0.1, 0.1, 0.3, 0.3, 0.4])

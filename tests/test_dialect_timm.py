@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etude import InputError, Run
+from etude import InputError
 from etude.dialects import keras, timm, ultralytics, yolov5
 from etude.dialects.timm_noise import factors, normals
 from etude.errors import MissingFactError
@@ -69,7 +69,7 @@ def rates(plan, group="all"):
 
 
 def plan_of(source, **facts):
-    return timm.read(source, Run(**facts)).plan()
+    return timm.read(source, facts).plan()
 
 
 shared = {
@@ -133,7 +133,7 @@ def test_by_epoch_the_value_is_held_through_each(found, epochs, each):
 def test_a_warmup_in_front_makes_the_run_longer():
     kwargs = {"sched": "cosine", "num_epochs": 40, "warmup_epochs": 5, "warmup_lr": 1e-6, "warmup_prefix": True, "min_lr": 1e-5}
     source = {"factory": "create_scheduler_v2", "kwargs": kwargs, "lr": 0.1, "updates_per_epoch": 5, "lr_scale": None}
-    recipe = timm.read(source, Run())
+    recipe = timm.read(source, {})
     assert (recipe.run.epochs, recipe.plan().total) == (45, 225)
     assert recipe.notes == ("the run is 45 epochs, of 40 asked for, with a warmup that shortens nothing (warmup_prefix)",)
     assert [recipe.plan().at(step)["lr"]["all"] for step in (0, 4, 5)] == [1e-6, 1e-6, pytest.approx(0.0200008, rel=1e-12)]
@@ -142,7 +142,7 @@ def test_a_warmup_in_front_makes_the_run_longer():
 def test_another_number_of_epochs_is_another_schedule():
     kwargs = {"num_epochs": 40, "warmup_epochs": 5, "warmup_prefix": True}
     source = {"factory": "create_scheduler_v2", "kwargs": kwargs, "lr": 0.1}
-    recipe = timm.read(source, Run(epochs=10, steps_per_epoch=5))
+    recipe = timm.read(source, {"epochs": 10, "steps_per_epoch": 5})
     assert recipe.run.epochs == 15
     assert 'cosine(1, 0, over="10 epochs")' in repr(recipe.schedules["lr"])
 
@@ -171,7 +171,7 @@ def test_cycles_and_cooldown_make_the_run():
 def test_cycles_by_update_end_where_the_floor_leaves_out_what_is_no_epoch():
     kwargs = {"sched": "poly", "num_epochs": 10, "cycle_limit": 2, "cycle_mul": 1.5, "cycle_decay": 0.7, "decay_rate": 0.9}
     source = {"factory": "create_scheduler_v2", "kwargs": {**kwargs, "step_on_epochs": False}, "lr": 0.1, "updates_per_epoch": 10}
-    recipe = timm.read(source, Run())
+    recipe = timm.read(source, {})
     assert recipe.run.epochs == 25
     assert repr(recipe.schedules["lr"]) == 'chain(poly(1, 0, 0.9, over="100 steps"), poly(0.7, 0, 0.9, over="150 steps"))'
     assert recipe.plan().at(1)["lr"]["all"] == pytest.approx(0.09909954834128343, rel=1e-12)
@@ -180,7 +180,7 @@ def test_cycles_by_update_end_where_the_floor_leaves_out_what_is_no_epoch():
 def test_by_update_milestones_are_one_update_early():
     kwargs = {"sched": "multistep", "num_epochs": 40, "decay_milestones": [10, 25], "decay_rate": 0.2, "step_on_epochs": False}
     source = {"factory": "create_scheduler_v2", "kwargs": kwargs, "lr": 0.1, "updates_per_epoch": 8}
-    recipe = timm.read(source, Run())
+    recipe = timm.read(source, {})
     assert repr(recipe.schedules["lr"]) == 'steps(0.2, at=["10 epochs - 1 step", "25 epochs - 1 step"])'
     assert [recipe.plan().at(step)["lr"]["all"] for step in (78, 79)] == [0.1, pytest.approx(0.02)]
 
@@ -244,10 +244,10 @@ def test_a_plateau_is_torchs_after_the_warmup(metrics, warmup):
 
 
 def test_what_a_plateau_measures_is_train_pys_metric():
-    loss = timm.read({"sched": "plateau", "eval_metric": "loss", "lr": 0.1}, Run(steps_per_epoch=1)).schedules["lr"]
+    loss = timm.read({"sched": "plateau", "eval_metric": "loss", "lr": 0.1}, {"steps_per_epoch": 1}).schedules["lr"]
     assert repr(loss).endswith('plateau(0.1, eps=abs(1e-08), metric="loss")))')
     assert 'mode="max", eps=abs(1e-08), metric="top5"' in repr(
-        timm.read({"sched": "plateau", "eval_metric": "top5", "lr": 0.1}, Run(steps_per_epoch=1)).schedules["lr"]
+        timm.read({"sched": "plateau", "eval_metric": "top5", "lr": 0.1}, {"steps_per_epoch": 1}).schedules["lr"]
     )
 
 
@@ -278,13 +278,13 @@ def test_noise_multiplies_what_is_in_its_range():
 
 def test_a_plateaus_noise_begins_after_the_warmup_and_may_be_uniform():
     kwargs = {"warmup_t": 3, "noise_range_t": 0, "noise_type": "uniform", "noise_pct": 0.1}
-    text = repr(timm.read({"cls": "PlateauLRScheduler", "kwargs": kwargs, "lr": 0.1, "n_steps": 6}, Run()).schedules["lr"])
+    text = repr(timm.read({"cls": "PlateauLRScheduler", "kwargs": kwargs, "lr": 0.1, "n_steps": 6}, {}).schedules["lr"])
     assert text.endswith('at=["4 epochs", "5 epochs"]))')
 
 
 def test_a_deviation_that_older_versions_leave_out_is_noted():
     kwargs = {"sched": "step", "num_epochs": 4, "noise": 0.5, "noise_std": 0.5}
-    recipe = timm.read({"factory": "create_scheduler_v2", "kwargs": kwargs, "lr": 0.1}, Run(steps_per_epoch=1))
+    recipe = timm.read({"factory": "create_scheduler_v2", "kwargs": kwargs, "lr": 0.1}, {"steps_per_epoch": 1})
     assert "noise_std 0.5 multiplies what is drawn, as in timm 1.0.31" in recipe.notes[0]
 
 
@@ -293,7 +293,7 @@ def test_a_deviation_that_older_versions_leave_out_is_noted():
 
 def test_args_of_train_py():
     source = {"sched": "cosine", "epochs": 300, "lr": "5e-4", "opt": "adamw", "weight_decay": 0.05, "warmup_epochs": 20}
-    recipe = timm.read({**source, "batch_size": 128, "opt_betas": [0.9, 0.95]}, Run(samples=1281167, devices=8))
+    recipe = timm.read({**source, "batch_size": 128, "opt_betas": [0.9, 0.95]}, {"samples": 1281167, "devices": 8})
     assert recipe.optimizer.name == "AdamW"
     assert (recipe.optimizer.lr, recipe.optimizer.betas) == (5e-4, (0.9, 0.95))
     assert [(name, group.weight_decay) for name, group in recipe.groups.items()] == [("decay", 0.05), ("no decay", 0.0)]
@@ -314,7 +314,7 @@ def test_args_of_train_py():
 )
 def test_a_base_rate_is_for_a_batch(more, lr):
     source = {"sched": "cosine", "batch_size": 128, "grad_accum_steps": 2, **more}
-    recipe = timm.read(source, Run(steps_per_epoch=10, devices=8))
+    recipe = timm.read(source, {"steps_per_epoch": 10, "devices": 8})
     assert recipe.optimizer.lr == pytest.approx(lr, rel=1e-15)
     assert any("samples make an update" in note for note in recipe.notes) == ("lr" not in more)
 
@@ -324,7 +324,7 @@ def test_a_base_rate_is_for_a_batch(more, lr):
     [("sgd", ("SGD", True)), ("momentum", ("SGD", False)), ("lookahead_rmsprop", ("RMSprop", False)), ("lion", ("lion", False))],
 )
 def test_optimizers_by_timms_names(name, found):
-    optimizer = timm.read({"sched": "cosine", "lr": 0.1, "opt": name}, Run(steps_per_epoch=1)).optimizer
+    optimizer = timm.read({"sched": "cosine", "lr": 0.1, "opt": name}, {"steps_per_epoch": 1}).optimizer
     assert (optimizer.name, optimizer.nesterov) == found
 
 
@@ -342,7 +342,7 @@ def test_optimizers_by_timms_names(name, found):
     ],
 )
 def test_notes(more, note):
-    assert note in timm.read({"sched": "cosine", "lr": 0.1, **more}, Run(steps_per_epoch=1)).notes
+    assert note in timm.read({"sched": "cosine", "lr": 0.1, **more}, {"steps_per_epoch": 1}).notes
 
 
 # -- what is refused, and what is not timm's --------------------------------------------------------------------------------------
@@ -373,12 +373,12 @@ def test_notes(more, note):
         ({"noise": 0.5, "noise_pct": 0}, "noise_pct must be above 0, got 0: timm would draw for ever"),
         ({"noise": 0.5, "noise_pct": 1e-6}, "noise below 1e-06 is kept, of a deviation of 1: more than 100 numbers would be drawn"),
         ({"noise": 0.0, "num_epochs": 20000}, "the noise would be 19999 values of their own, and a recipe holds at most 10000"),
-        ({"noise": 0.5, "noise_seed": 2**64}, "the seed of the noise must be a number of 64 bits"),
+        ({"noise": 0.5, "noise_seed": 2**64}, "noise_seed must be at most"),
     ],
 )  # fmt: skip
 def test_refused(kwargs, message):
     with pytest.raises(InputError, match=message):
-        timm.read({"factory": "create_scheduler_v2", "kwargs": kwargs, "lr": 0.1}, Run(steps_per_epoch=1))
+        timm.read({"factory": "create_scheduler_v2", "kwargs": kwargs, "lr": 0.1}, {"steps_per_epoch": 1})
 
 
 @pytest.mark.parametrize(
@@ -397,7 +397,7 @@ def test_refused(kwargs, message):
 )  # fmt: skip
 def test_refused_otherwise(source, message):
     with pytest.raises(InputError, match=message):
-        timm.read(source, Run(steps_per_epoch=1))
+        timm.read(source, {"steps_per_epoch": 1})
 
 
 def test_facts_that_the_values_follow_from_are_asked_for():
@@ -405,12 +405,12 @@ def test_facts_that_the_values_follow_from_are_asked_for():
     with pytest.raises(
         MissingFactError, match="is no whole number of epochs: give --steps-per-epoch, or --samples and --batch-size"
     ):
-        timm.read(source, Run())
-    assert 'steps(0.1, every="24 steps")' in repr(timm.read(source, Run(steps_per_epoch=10)).schedules["lr"])
+        timm.read(source, {})
+    assert 'steps(0.1, every="24 steps")' in repr(timm.read(source, {"steps_per_epoch": 10}).schedules["lr"])
     # whole epochs are told as such, whatever they hold
-    assert 'steps(0.1, every="3 epochs")' in repr(timm.read({**source, "decay_epochs": 3}, Run()).schedules["lr"])
+    assert 'steps(0.1, every="3 epochs")' in repr(timm.read({**source, "decay_epochs": 3}, {}).schedules["lr"])
     with pytest.raises(InputError, match="timm trains a number of epochs: give --epochs, and not --steps"):
-        timm.read(source, Run(steps=100))
+        timm.read(source, {"steps": 100})
 
 
 def test_takes_its_own_descriptions_alone():

@@ -17,7 +17,7 @@ from etude.origin import Origin
 
 
 def read(source, **facts):
-    return transformers.read(source, Run(**facts))
+    return transformers.read(source, facts)
 
 
 def law(source, **facts):
@@ -533,6 +533,6 @@ THEIRS = [
 def test_takes_its_own():
     for source, *_ in (*TEXTS, *TOLD, ({"log_history": [], "global_step": 5},)):
         assert transformers.takes(source)
-        others = [importlib.import_module(f"etude.dialects.{name}") for name in dialects.known() if name != "transformers"]
+        others = [importlib.import_module(f"etude.dialects.{name}") for name in dialects.KNOWN if name != "transformers"]
         assert not any(other.takes(source) for other in others)
     assert not any(map(transformers.takes, THEIRS))

@@ -46,6 +46,15 @@ def whole_epochs(epochs: float | None, title: str) -> int:
     return int(epochs)
 
 
+def steps_of(run: Run) -> int | None:
+    """Return the updates of a run; None while they are not known."""
+    try:
+        total = run.clock().total
+    except InputError:  # facts are missing, as they may be
+        return None
+    return int(total) if total < math.inf else None
+
+
 def ratio(value: float, base: float) -> float:
     """Return a value as a factor of a base: 0.01 of 0.1 is 0.1, and not the 0.09999999999999999 of a division."""
     factor = value / base

@@ -9,13 +9,14 @@ A `scheduler.step()` is one update. Lengths are in steps.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InputError, did_you_mean
 from ..recipe import Optimizer, Recipe
 from ..run import Facts
-from .arguments import mapping, optimizer_of, run_over
+from .arguments import mapping, optimizer_of, run_over, steps_of
 from .paddle_laws import LAWS, law
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
@@ -58,11 +59,12 @@ def read(source: Mapping[str, Any], given: Facts) -> Recipe:
         if key not in _KEYS:
             raise InputError(f"a paddle description has no key {key!r}{did_you_mean(str(key), _KEYS)}")
     scheduler = mapping(source["scheduler"], "scheduler")
-    found = law(scheduler)
+    run = run_over(mapping(source.get("run", {}), "run"), given)
+    found = law(scheduler, steps_of(run) or math.inf)
     settings = {"name": "SGD", **optimizer_of(source.get("optimizer", {})), "lr": found.base}
     return Recipe(
         optimizer=Optimizer(**settings),
         schedules={"lr": found.schedule},
-        run=run_over(mapping(source.get("run", {}), "run"), given),
+        run=run,
         name=str(source.get("name", scheduler.get("name"))),
     )

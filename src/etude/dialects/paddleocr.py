@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..recipe import Optimizer, Recipe
 from ..run import Facts, Run
 from .arguments import Arguments, as_float, mapping, run_over
@@ -89,9 +89,9 @@ def _optimizer(given: Mapping[str, Any], lr: float, notes: list[str]) -> Optimiz
     a = Arguments("Optimizer", given)
     a.take("lr")
     name = a.take("name")
-    if name not in _OPTIMIZERS:
-        raise a.refuse(f"name must be one of {', '.join(_OPTIMIZERS)}, got {name!r}")
-    settings: dict[str, Any] = {"weight_decay": _decay(a, str(name), notes)}
+    if not isinstance(name, str) or name not in _OPTIMIZERS:
+        raise a.refuse(f"name must be one of {', '.join(_OPTIMIZERS)}, got {shown(name)}")
+    settings: dict[str, Any] = {"weight_decay": _decay(a, name, notes)}
     options: dict[str, float] = {}
     if name in ("Adam", "AdamW"):
         settings |= {"betas": (a.number("beta1", 0.9), a.number("beta2", 0.999)), "eps": a.number("epsilon", 1e-8)}

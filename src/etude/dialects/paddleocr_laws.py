@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..compose import between
-from ..errors import InputError, MissingFactError, did_you_mean
+from ..errors import InputError, MissingFactError, did_you_mean, shown
 from ..formulas import formula
-from ..phases import chain, phase, repeat, wave
+from ..phases import chain, phase, repeat
 from ..run import Run
 from ..schedule import Schedule, constant
 from ..shapes import cosine, linear, poly
 from ..timing import skip
 from ..units import number_text
-from .arguments import Arguments, as_float, numbers_of
-from .paddle_laws import Law, level, multi_step, piecewise, rate, step, warmed
+from .arguments import Arguments, as_float, numbers_of, steps_of
+from .paddle_laws import Law, level, multi_step, one_cycle, piecewise, step, warmed
+from .torch_place import Peak
 
 _COSINE_VIEW = "(1 + cos(pi * (step + 1) / {n})) ** 2 / (2 * (1 + cos(pi * step / {n})))"
 
@@ -35,22 +36,17 @@ class Horizon:
     tutorial: bool = False
     notes: list[str] = field(default_factory=list)
 
-    @property
-    def steps(self) -> int:
-        """Iterations of the run."""
-        if self.run.epochs is None and self.run.steps is None:
-            raise MissingFactError("the run's length is not known: give --epochs")
-        try:
-            return int(self.run.clock().total)
-        except InputError as error:
-            raise MissingFactError(str(error)) from None
+    def iterations(self, epochs: float) -> float:
+        """Return round(epochs * iterations of an epoch); the epochs where these are not known, or nothing is to be rounded."""
+        each = self.run.parts()[0].steps
+        return round(epochs * each) if each and epochs != int(epochs) else epochs
 
 
 def law(given: Mapping[str, Any], horizon: Horizon) -> Law:
     """Return what Optimizer.lr says: a base value, and the schedule over it."""
     name = given.get("name", "Const")
-    if name not in LAWS:
-        raise InputError(f"Optimizer.lr: PaddleOCR has no learning rate {name!r}{did_you_mean(str(name), LAWS)}")
+    if not isinstance(name, str) or name not in LAWS:
+        raise InputError(f"Optimizer.lr: PaddleOCR has no learning rate {shown(name)}{did_you_mean(str(name), LAWS)}")
     a = Arguments(f"Optimizer.lr ({name})", {key: value for key, value in given.items() if key != "name"})
     for key in ("epochs", "step_each_epoch"):
         if a.take(key, None) is not None:
@@ -70,20 +66,26 @@ def _span(epochs: float) -> str:
     return text if epochs == int(epochs) else f"round({text})"
 
 
+def _warmup(a: Arguments, horizon: Horizon) -> float:
+    """Return the epochs of the warmup; 0 where they round to no iteration."""
+    warmup = a.number("warmup_epoch", 0.0)
+    return warmup if warmup > 0 and horizon.iterations(warmup) else 0.0
+
+
 def _finished(a: Arguments, inner: Law, horizon: Horizon, *, peak: float | None = None, view: Schedule | None = None) -> Law:
     """Return a policy with its warmup in front, from 0; or, with neither, as get_lr() has it where that is another `view`."""
-    warmup = a.number("warmup_epoch", 0.0)
-    if warmup > 0:
+    warmup = _warmup(a, horizon)
+    if warmup:
         inner = warmed(a, inner, 0.0, inner.base if peak is None else peak, _span(warmup))
     if not horizon.tutorial:
         return inner
-    if warmup <= 0 and view is not None:
+    if not warmup and view is not None:
         return inner._replace(schedule=view)
     return inner._replace(schedule=skip(inner.schedule, "1 step"))
 
 
 def _linear(a: Arguments, horizon: Horizon) -> Law:
-    base, end, power = rate(a), a.number("end_lr", 0.0), a.number("power", 1.0)
+    base, end, power = a.number("learning_rate"), a.number("end_lr", 0.0), a.number("power", 1.0)
     if power <= 0:
         raise a.refuse(f"power must be above 0, got {power:g}")
     return _finished(a, Law(base, poly(1, level(end), power, over="100%")), horizon)
@@ -91,7 +93,7 @@ def _linear(a: Arguments, horizon: Horizon) -> Law:
 
 def _cosine(a: Arguments, horizon: Horizon) -> Law:
     view = formula(_COSINE_VIEW.format(n="steps"))
-    return _finished(a, Law(rate(a), cosine(1, 0, over="100%")), horizon, view=view)
+    return _finished(a, Law(a.number("learning_rate"), cosine(1, 0, over="100%")), horizon, view=view)
 
 
 def _step(a: Arguments, horizon: Horizon) -> Law:
@@ -104,6 +106,10 @@ def _multi_step(a: Arguments, horizon: Horizon) -> Law:
 
 def _piecewise(a: Arguments, horizon: Horizon) -> Law:
     edges, levels = (numbers_of(a.take(key), f"{a.name}: {key}") for key in ("decay_epochs", "values"))
+    if levels and levels[0] <= 0 and _warmup(a, horizon):
+        if horizon.run.parts()[0].steps is None:
+            raise MissingFactError("whether the warmup has an iteration decides: give --steps-per-epoch")
+        raise a.refuse(f"values[0] must be above 0, where the warmup rises to it, got {levels[0]:g}")
     return _finished(a, piecewise(a, edges, levels, "epochs"), horizon, peak=levels[0] if levels else None)
 
 
@@ -111,25 +117,25 @@ def _cyclical(a: Arguments, horizon: Horizon) -> Law:
     cycle = a.number("cycle")
     if cycle <= 0:
         raise a.refuse(f"cycle must be above 0, got {cycle:g}")
-    return _finished(a, Law(rate(a), repeat(cosine(1, 0), _span(cycle))), horizon)
+    return _finished(a, Law(a.number("learning_rate"), repeat(cosine(1, 0), _span(cycle))), horizon)
 
 
 def _const(a: Arguments, horizon: Horizon) -> Law:
-    return _finished(a, Law(rate(a), constant(1)), horizon)
+    return _finished(a, Law(a.number("learning_rate"), constant(1)), horizon)
 
 
 def _decay(a: Arguments, horizon: Horizon) -> Law:
     power = a.number("factor", 0.9)
     if power <= 0:
         raise a.refuse(f"factor must be above 0, got {power:g}")
-    found = Law(rate(a), poly(1, 0, power, over="100%"))
+    found = Law(a.number("learning_rate"), poly(1, 0, power, over="100%"))
     return found._replace(schedule=skip(found.schedule, "1 step")) if horizon.tutorial else found
 
 
 def _two_step(a: Arguments, horizon: Horizon) -> Law:
     """A cosine over 200 epochs, whatever the run is; past it, behind a warmup, the run's own cosine where it then is."""
-    base = rate(a)
-    if a.number("warmup_epoch", 0.0) <= 0:
+    base = a.number("learning_rate")
+    if not _warmup(a, horizon):
         view = formula(f"{_COSINE_VIEW.format(n='n')} if step < n else 0".replace("n", "(200 * steps / epochs)"))
         return _finished(a, Law(base, cosine(1, 0, over="200 epochs")), horizon, view=view)
     first = phase(cosine(1, 0, over="200 epochs"), over="200 epochs + 1 step")
@@ -140,26 +146,27 @@ def _two_step(a: Arguments, horizon: Horizon) -> Law:
 
 def _one_cycle(a: Arguments, horizon: Horizon) -> Law:
     """torch's OneCycleLR over the run, its factors 25 and 1e4 fixed; phases end a step before their share."""
-    base, three = a.number("max_lr"), a.flag("three_phase", False)
+    base, three = a.number("max_lr", above=0), a.flag("three_phase", False)
     name = a.word("anneal_strategy", ("cos", "linear"), "cos")
+    total = steps_of(horizon.run)
+    past = horizon.tutorial and not _warmup(a, horizon)  # its last look is a step past the end
+    if total is not None and (total < 4 or past):
+        peak = Peak(base, base / 25, base / 25 / 1e4)
+        if name == "cos" or not past:
+            cycle = one_cycle(peak, total, 0.3, name, three=three, left=total, past=past)
+            return _finished(a, Law(base, cycle), horizon)
+        line = one_cycle(peak, total, 0.3, name, three=three, left=total)
+        slope = (1 / 25 / 1e4 - (1 / 25 if three else 1)) / (total - 1 - (0.6 * total - 2 if three else 0.3 * total - 1))
+        beyond = chain(phase(line, over=f"{total} steps"), constant(1 / 25 / 1e4 + slope))
+        return _finished(a, Law(base, beyond), horizon)
     shape: Any = cosine if name == "cos" else linear
-    if base <= 0:
-        raise a.refuse(f"max_lr must be above 0, got {base:g}")
     start, end = 1 / 25, 1 / 25 / 1e4
     up = shape(start, 1, over="30% - 1 step")
-    down = shape(1, start, over="30% - 1 step") if three else None
-    begin, over = (start, "40% + 1 step") if three else (1.0, "70%")
-    last = shape(begin, end, over=over)
-    warmed_up = a.number("warmup_epoch", 0.0) > 0
-    if horizon.tutorial and not warmed_up:  # its last look is a step past the end, where the curve goes on
-        if name == "cos":
-            last = wave(begin, end, half=over)
-        else:
-            length = (0.4 * horizon.steps + 1) if three else 0.7 * horizon.steps
-            return _finished(
-                a, Law(base, chain(up, *([down] if down else []), last, constant(end + (end - begin) / length))), horizon
-            )
-    return _finished(a, Law(base, chain(up, *([down] if down else []), last)), horizon)
+    if three:
+        return _finished(
+            a, Law(base, chain(up, shape(1, start, over="30% - 1 step"), shape(start, end, over="40% + 1 step"))), horizon
+        )
+    return _finished(a, Law(base, chain(up, shape(1, end, over="70%"))), horizon)
 
 
 def _warmup_cosine(a: Arguments, horizon: Horizon) -> Law:

@@ -26,9 +26,9 @@ from ..errors import InputError, did_you_mean
 from ..groups import Group
 from ..recipe import Optimizer, Recipe
 from ..run import Facts, Run
-from .arguments import Arguments, mapping, numbers_of, optimizer_of, run_over
+from .arguments import Arguments, mapping, numbers_of, optimizer_of, run_over, steps_of
 from .transformers_laws import LAWS, WITHOUT_END, WITHOUT_WARMUP, Horizon, schedules
-from .transformers_trainer import optimizer_of_trainer, parsed, run_of_trainer, total_of, warmup_of
+from .transformers_trainer import optimizer_of_trainer, parsed, run_of_trainer, warmup_of
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
 NAMES = tuple(LAWS)
@@ -159,7 +159,7 @@ def _trainer(source: Mapping[str, Any], given: Facts) -> Recipe:
     notes: list[str] = []
     kind, lr = _kind(a, "lr_scheduler_type", "linear"), a.number("learning_rate", 5e-5)
     run = run_of_trainer(a, given, notes)
-    total = total_of(run)
+    total = steps_of(run)
     warmup, warm = warmup_of(a, total, notes)
     if kind in WITHOUT_WARMUP and warmup:
         notes.append(f"ignored: a warmup of {warmup}, as {kind} has none")

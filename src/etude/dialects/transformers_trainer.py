@@ -103,15 +103,6 @@ def _plain(value: Any) -> Any:
     return int(value) if value.isdecimal() else float(value) if value.replace(".", "", 1).isdecimal() else value
 
 
-def total_of(run: Run) -> int | None:
-    """Return the updates of a run, where they are known."""
-    try:
-        total = run.clock().total
-    except InputError:  # facts are missing, as they may be
-        return None
-    return int(total) if total < math.inf else None
-
-
 def warmup_of(a: Arguments, total: int | None, notes: list[str]) -> tuple[str | None, int | None]:
     """Return the warmup as a length, and in updates where they are known: ceil(total * ratio)."""
     steps, ratio = a.number("warmup_steps", 0), a.take("warmup_ratio", None)
