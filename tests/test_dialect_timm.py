@@ -329,6 +329,25 @@ def test_optimizers_by_timms_names(name, found):
 
 
 @pytest.mark.parametrize(
+    ("name", "momentum", "betas"),
+    [
+        *(("rmsproptf", 0.8, None), ("sgdw", 0.8, None), ("lars", 0.8, None), ("muon", 0.8, None), ("adafactor", None, None)),
+        *(
+            ("lamb", None, (0.9, 0.999)),
+            ("lion", None, (0.9, 0.99)),
+            ("adopt", None, (0.9, 0.9999)),
+            ("novograd", None, (0.95, 0.98)),
+        ),
+    ],
+)
+def test_what_timms_own_optimizers_take(name, momentum, betas):
+    optimizer = timm.read({"sched": "cosine", "lr": 0.1, "opt": name, "momentum": 0.8}, {"steps_per_epoch": 1}).optimizer
+    assert (optimizer.momentum, optimizer.betas) == (momentum, betas)
+    with pytest.raises(InputError, match=f"opt must be one of timm's [0-9]+ optimizers, got '{name}ww'"):
+        timm.read({"sched": "cosine", "lr": 0.1, "opt": f"{name}ww"}, {"steps_per_epoch": 1})
+
+
+@pytest.mark.parametrize(
     ("more", "note"),
     [
         ({"warmup_epoch": 3}, "ignored: warmup_epoch 3, because train.py has no such setting; did you mean 'warmup_epochs'?"),

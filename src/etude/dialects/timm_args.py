@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..fields import number
-from ..recipe import Optimizer, Recipe
+from ..recipe import Recipe
 from ..run import Facts, Run
 from ..units import number_text
-from .arguments import Arguments, mapping, numbers_of, run_over, whole_epochs
+from .arguments import Arguments, run_over, whole_epochs
 from .timm_factory import FACTORY, scheduled
+from .timm_optimizers import optimizer_of_args
 from .timm_place import Words, groups_of
 
 _ELSEWHERE = {
@@ -45,10 +46,6 @@ _BESIDE = {"batch_size": 128, "opt": "sgd", "momentum": 0.9, "weight_decay": 2e-
 _NUMBERS = {*_DEFAULTS, *_BESIDE, "grad_accum_steps", "opt_eps", "world_size"} - {"sched", "opt", "eval_metric", "lr_base_scale"}
 _TOLD = {"epochs", "warmup_epochs", "warmup_lr", "min_lr", "decay_epochs", "decay_milestones", "decay_rate", *_BESIDE}
 _LIKE = ("lr", "min_lr", "min-lr", "warmup", "decay", "cooldown", "sched", "patience", "epoch")
-_BETAS = {"adam": "Adam", "adamw": "AdamW", "nadam": "NAdam", "radam": "RAdam", "radamw": "RAdam", "adamax": "Adamax"}
-_MOMENTUM = {"sgd": "SGD", "nesterov": "SGD", "momentum": "SGD", "rmsprop": "RMSprop"}
-_PLAIN = {"adadelta": "Adadelta", "adagrad": "Adagrad"}
-_OPTIONS: dict[str, dict[str, Any]] = {"rmsprop": {"alpha": 0.9}, "radamw": {"decoupled_weight_decay": True}}
 
 
 def from_args(source: Mapping[str, Any], given: Facts) -> Recipe:
@@ -76,7 +73,7 @@ def from_args(source: Mapping[str, Any], given: Facts) -> Recipe:
     words = TRAIN if source.get("sched") in ("wsd", "rsqrt") else {**TRAIN, "decay_t": ("decay_epochs", 90)}
     fixed = {"mode": "min" if metric == "loss" else "max", "metric": metric}
     made = scheduled(a, words, run, lr, [1.0], on_epochs=not a.flag("sched_on_updates", False), fixed=fixed)
-    optimizer = _optimizer(a, lr, notes)
+    optimizer = optimizer_of_args(a, lr, notes)
     groups, common = groups_of(made.schedules, lr, [1.0], a.number("weight_decay", 2e-5))
     _tell(a, source, made.sched, notes)
     return Recipe(
@@ -116,35 +113,6 @@ def _rate(a: Arguments, run: Run, notes: list[str]) -> float:
     found = base * (ratio**0.5 if rule == "sqrt" else ratio)
     shown = f"the root of {batch} / {number_text(size)}" if rule == "sqrt" else f"{batch} / {number_text(size)}"
     notes.append(f"lr is lr_base {base:g} times {shown} = {found:g}: {batch} samples make an update")
-    return found
-
-
-def _optimizer(a: Arguments, lr: float, notes: list[str]) -> Optimizer:
-    """Return the optimizer by timm's name for it."""
-    full = str(a.take("opt", "sgd")).lower()
-    name = full.split("_")[-1]
-    if full.startswith("lookahead_"):
-        notes.append(f"ignored: lookahead, which averages the weights that {name} makes and leaves its settings alone")
-    eps, betas, momentum = a.take("opt_eps", None), a.take("opt_betas", None), a.number("momentum", 0.9)
-    options = {**_OPTIONS.get(name, {}), **mapping(a.take("opt_kwargs", None) or {}, "opt_kwargs")}
-    facts: dict[str, Any] = {"lr": lr, "weight_decay": 0, "options": options}
-    if eps is not None and name not in ("sgd", "nesterov", "momentum"):
-        facts["eps"] = number(eps, "timm: opt_eps")
-    if name in _MOMENTUM:
-        nesterov = name in ("sgd", "nesterov") and momentum > 0
-        return Optimizer(name=_MOMENTUM[name], momentum=momentum, nesterov=nesterov, **facts)
-    if name in _PLAIN:
-        return Optimizer(name=_PLAIN[name], **facts)
-    if name not in _BETAS:
-        notes.append(f"opt {name} is timm's own optimizer: etude shows what it is given, and builds none")
-    first, second = _pair(a, betas)
-    return Optimizer(name=_BETAS.get(name, name), betas=(first, second), **facts)
-
-
-def _pair(a: Arguments, betas: Any) -> list[float]:
-    found = numbers_of([0.9, 0.999] if betas is None else betas, "timm: opt_betas")
-    if len(found) != 2:
-        raise a.refuse(f"opt_betas must be two numbers to be shown, got {betas!r}")
     return found
 
 
