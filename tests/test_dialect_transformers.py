@@ -380,6 +380,7 @@ def test_a_plateau_is_measured_at_evaluations():
     )
     assert recipe.notes == (
         "by default of TrainingArguments: num_train_epochs 3, per_device_train_batch_size 8",
+        "per_device_train_batch_size 8 is one device's: --devices says how many there are",
         "ignored: a warmup of 10 steps, as reduce_lr_on_plateau has none",
         "reduce_lr_on_plateau has mode min, although more of accuracy is better: say lr_scheduler_kwargs mode: max",
         "eval_accuracy is measured at each evaluation, eval_strategy epoch",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import random
+import time
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 import etude
 from etude import InputError
 from etude.cli import main
+from etude.dialects import pyyaml, recognised
 from tests.fuzz_readers import SEEDS, mutated, target
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
@@ -76,6 +80,25 @@ def test_as_insists_on_a_dialect(files):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("seed", "right", "wrong"),
+    [
+        (1, "warmup_epochs: 3.0", "warmup_epoch: 3.0"),
+        (1, "optimizer: auto", "optimiser: auto"),
+        (2, "min_lr_ratio: 0.05", "min_lr_ration: 0.05"),
+        (4, "lr_decay_type: step", "lr_decay_typ: step"),
+        (4, "Freeze_Epoch: 5", "Freeze_Epochs: 5"),
+        (11, "num_train_epochs: 3", "num_train_epoch: 3"),
+    ],
+)
+def test_a_setting_that_is_misspelt_is_refused(tmp_path, seed, right, wrong):
+    assert right in SEEDS[seed]
+    (tmp_path / "a.yaml").write_text(SEEDS[seed].replace(right, wrong))
+    code, _, err = run("show", tmp_path / "a.yaml", "--samples", 1600, "--batch-size", 64)
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"has no setting '{wrong.partition(':')[0]}'; did you mean '{right.partition(':')[0]}'?" in err
+
+
 def test_a_file_of_nobody_says_what_was_looked_for(tmp_path):
     (tmp_path / "a.yaml").write_text("lr: 0.1\nscheduler: cosine\n")
     code, _, err = run("show", tmp_path / "a.yaml")
@@ -99,8 +122,6 @@ def test_a_file_of_nobody_says_what_was_looked_for(tmp_path):
 
 
 def test_every_seed_is_known_for_what_it_is():
-    from etude.dialects import pyyaml, recognised
-
     found = [recognised(pyyaml.load(seed, "seed")) for seed in SEEDS]
     assert found == [
         *(
@@ -125,6 +146,40 @@ def test_damaged_files_become_a_recipe_or_a_line(tmp_path, seed):
     chance = random.Random(seed)
     for _ in range(12):
         target(mutated(chance.choice(SEEDS), chance), tmp_path)
+
+
+EXTREMES = [[1], {}, {"name": []}, None, "x" * 5_000, "two\nlines", "1e-3", True, -1, 0, 0.5, 10**400, 1e308, -1e308, 1e-320]
+EXTREMES += [float("inf"), float("nan")]
+
+
+def nested(plain, path=()):
+    """Yield the path of every key in a description."""
+    for key, value in plain.items():
+        yield (*path, key)
+        if isinstance(value, dict):
+            yield from nested(value, (*path, key))
+
+
+@pytest.mark.parametrize("index", range(len(SEEDS)))
+def test_any_value_anywhere_becomes_a_recipe_or_a_line(index):
+    plain = yaml.safe_load(SEEDS[index])
+    dialect = recognised(plain)
+    for path in nested(plain):
+        for extreme in EXTREMES:
+            damaged = copy.deepcopy(plain)
+            inner = damaged
+            for key in path[:-1]:
+                inner = inner[key]
+            inner[path[-1]] = extreme
+            begun = time.perf_counter()
+            try:
+                plan = etude.read(damaged, dialect=dialect).override(epochs=3, samples=64, batch_size=8).plan()
+                plan.at(0)
+                assert all("\n" not in note for note in plan.recipe.notes)
+            except InputError as error:
+                assert "\n" not in str(error), (path, extreme)
+                assert len(str(error)) < 1_000, (path, str(error))
+            assert time.perf_counter() - begun < 1, (path, extreme)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -44,17 +45,19 @@ def test_a_recipe_is_complete_as_soon_as_its_facts_are_known(hyp):
 def test_a_draft_asks_for_what_is_missing_whatever_it_is_asked(hyp):
     draft = etude.read(hyp)
     problem = r"hyp.yaml: warmup, accumulation and weight decay follow from the run: give --epochs, --samples and --batch-size"
-    for ask in (
+    asked = (
         draft.plan,
         lambda: draft.optimizer,
         lambda: draft.schedules,
         lambda: draft.notes,
         draft.to_dict,
         lambda: draft.rules,
-        lambda: draft.plan(Run(steps=3)),
-    )[:6]:
+    )
+    for ask in asked:
         with pytest.raises(InputError, match=problem):
             ask()
+    with pytest.raises(InputError, match=r"hyp.yaml: YOLOv5 trains epochs, .*: leave --steps out"):
+        draft.plan(Run(steps=3))
     assert repr(draft).startswith("<draft: ")
     assert draft == draft
     assert draft != etude.read(hyp)
@@ -67,16 +70,18 @@ def test_a_complete_recipe_is_read_again_for_another_run(hyp):
     assert recipe.groups["weight"].weight_decay == 0.0005 * 40 * 2 / 64
     assert recipe.override(batch_size=64).groups["weight"].weight_decay == 0.0005
     assert recipe.plan(Run(epochs=30, samples=1600, batch_size=128)).recipe.groups["weight"].weight_decay == 0.001
-    assert recipe.override(lr=0.5).optimizer.lr == recipe.override(lr=0.5).override(epochs=3).optimizer.lr == 0.5
-    assert recipe.override(lr=0.5, batch_size=64).optimizer.lr == 0.5
+    assert recipe.override(accumulate=None, batch_size=64).override(batch_size=40) == recipe
     assert recipe.override() is recipe
+    with pytest.raises(
+        InputError, match=r"hyp.yaml: --lr is for recipes of etude; say it in this one's own words, as in --set KEY=0.5"
+    ):
+        recipe.override(lr=0.5)
 
 
 def test_what_was_changed_by_hand_is_not_thrown_away(hyp):
     recipe = etude.read(hyp).override(epochs=30, samples=1600, batch_size=40)
     changed = replace(recipe, schedules={})
     assert changed.plan().at(5)["lr"]["weight"] == 0.01
-    assert changed.override(lr=0.2).plan().at(5)["lr"]["weight"] == 0.2
     with pytest.raises(InputError, match="hyp was changed since it was read for another run, from whose facts its values follow"):
         changed.override(epochs=10)
     with pytest.raises(InputError, match="hyp was changed since"):
@@ -94,6 +99,41 @@ def test_a_mistake_that_only_a_run_shows_names_the_file(hyp):
     hyp.write_text(HYP.replace("0.01", "1e-2"))
     with pytest.raises(InputError, match=r"hyp.yaml: YOLOv5: lr0 must be a number, got the text '1e-2'"):
         etude.read(hyp).override(epochs=30, samples=1600, batch_size=40)
+
+
+def test_drafts_and_recipes_can_be_pickled_and_nothing_given_is_shared(hyp):
+    draft = pickle.loads(pickle.dumps(etude.read(hyp)))
+    recipe = pickle.loads(pickle.dumps(draft.override(epochs=30, samples=1600, batch_size=40)))
+    assert recipe.plan().at(100) == etude.read(hyp).plan(RUN).at(100)
+    source = {"hyp": {**recipe_settings(), "anchor_t": 4.0}, "cos_lr": True}
+    draft = etude.read(source)
+    source["hyp"]["lr0"] = 9.0
+    assert draft.plan(RUN).recipe.optimizer.lr == 0.01
+
+
+def recipe_settings():
+    return {key: float(value) for key, value in (line.split(": ") for line in HYP.split("\n") if line)}
+
+
+def test_a_flag_that_says_the_default_is_given_all_the_same():
+    arguments = {"learning_rate": 5e-5, "num_train_epochs": 3, "gradient_accumulation_steps": 4, "per_device_train_batch_size": 8}
+    recipe = etude.read(arguments).override(samples=800)
+    assert recipe.plan().total == 75
+    assert recipe.override(accumulate=1).plan().total == 300
+    assert recipe.override(accumulate=2).override(accumulate=1).plan().total == 300
+
+
+def test_settings_that_change_nothing_are_told(hyp):
+    recipe = etude.read(hyp, settings={"colour": True, "lr0": 0.02}).override(epochs=30, samples=1600, batch_size=40)
+    assert [note for note in recipe.notes if note.startswith("set ")] == ["set colour=True: changes nothing here"]
+    insisted = etude.read({"sched": "step"}, dialect="transformers")
+    assert "nothing in it tells transformers, which is known by lr_scheduler_type" in insisted.notes[-1]
+
+
+@pytest.mark.parametrize("settings", ["cos_lr=true", [("cos_lr", True)], 5, {1: 2}, {"": 1}, {"a..b": 1}, {" lr0": 1}, {".": 1}])
+def test_settings_are_by_key(hyp, settings):
+    with pytest.raises(InputError, match=r"settings must be by key|a setting's key must be words with dots between"):
+        etude.read(hyp, settings=settings)
 
 
 def test_settings_are_put_over_the_files(hyp):

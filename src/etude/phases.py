@@ -69,7 +69,7 @@ class Chain(Schedule):
             if curves:
                 edges.append(start)
             curves.append(item.bind(frame.at(start, length)))
-            if index and all(tick != start for tick, _ in curves[-1].knots):
+            if index and all(tick != start for tick, _ in (*knots, *curves[-1].knots)):
                 knots.append((start, f"phase {index + 1} of {len(self.phases)} begins"))
             start += length
             knots.extend(knot for knot in curves[-1].knots if last or knot[0] <= start)  # the rest is cut off

@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
@@ -126,7 +127,9 @@ def _document(text: str, where: str) -> Any:
     if max(depths, default=0) > _DEEPEST:
         raise InputError(f"{where} is no recipe: brackets are nested deeper than {_DEEPEST}")
     try:
-        document = _yaml().load(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an anchor may be set anew
+            document = _yaml().load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""

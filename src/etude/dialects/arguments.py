@@ -180,6 +180,14 @@ class Arguments:
             raise self.refuse(f"{key} must be one number, or one for each group, of which there are {count}; got {len(value)}")
         return [number(item, f"{self.name}: {key}[{index}]") for index, item in enumerate(value)]
 
+    def near(self) -> None:
+        """Refuse what looks like a setting that was not given, misspelt; the rest of what nobody took is of no schedule."""
+        wanted = [key for key in self.taken if key not in self.given and len(key) > 5]
+        for key in self.given:
+            close = difflib.get_close_matches(str(key), wanted, n=1, cutoff=0.86) if key not in self.taken else []
+            if close:
+                raise self.refuse(f"has no setting {shown(key)}; did you mean {close[0]!r}?")
+
     def done(self) -> None:
         """Refuse what was not taken."""
         for key in self.given:

@@ -134,6 +134,7 @@ def _trainer(source: Mapping[str, Any], given: Facts) -> Recipe:
     if kind == "adamw":
         notes.append("weight_decay of norm and bias is 0.01, AdamW's own default: the trainer leaves it out for them")
     momentum, decay = a.number("momentum", 0.937), a.number("weight_decay", 5e-4 if kind == "sgd" else 0.0)
+    a.near()
     settings: dict[str, Any] = {"momentum": momentum, "nesterov": momentum > 0} if kind == "sgd" else {"betas": (momentum, 0.999)}
     return Recipe(
         optimizer=Optimizer(name=_OPTIMIZERS[kind], lr=base, weight_decay=0.01 if kind == "adamw" else 0, **settings),

@@ -232,6 +232,7 @@ def noisy(s: Settings, line: Line, schedule: Schedule, heard: Any, sched: str) -
         )
     number_ = int(s.checked("whole", "noise_seed", 42 if seed is None else seed, least=-(2**63)))
     drawn = factors(first, stop, seed=number_, pct=pct, std=std, uniform=uniform)
+    line.notes.append(f"{s.key('noise')} is a factor for each of {line.unit} {first} to {stop - 1}, drawn as timm draws it")
     after = [1.0] if stop < line.end else []
     at = [line.span(t) for t in range(first, stop + len(after))]
     return schedule * values([1.0, *drawn, *after], at=at)

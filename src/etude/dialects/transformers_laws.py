@@ -296,6 +296,8 @@ def greedy(a: Arguments, h: Horizon) -> Schedule:
             "it moves the learning rate up as well as down and begins anew, by a metric, which no schedule says: give the "
             "metrics of a loop that was run ('metrics', one for each scheduler.step()), or take reduce_lr_on_plateau"
         )
+    if len(h.lrs) * len(h.metrics) > _MOST:
+        raise a.refuse(f"at most {_MOST} metrics times groups can be followed, got {len(h.metrics)} times {len(h.lrs)}")
     own = [row[h.group] for row in followed(a, h.lrs, h.metrics)]
     changes = [step for step in range(1, len(own)) if own[step] != own[step - 1]]
     h.notes.append(f"greedy is written as the values that its {len(h.metrics)} metrics led to; after them the last is held")
@@ -304,6 +306,7 @@ def greedy(a: Arguments, h: Horizon) -> Schedule:
     return values([1.0, *(Absolute(own[step]) for step in changes)], at=[f"{step} steps" for step in changes])
 
 
+_MOST = 20_000
 LAWS: dict[str, Callable[[Arguments, Horizon], Schedule]] = {
     "linear": linear_,
     "cosine": cosine_,

@@ -44,6 +44,10 @@ def run_of_trainer(a: Arguments, given: Facts, notes: list[str]) -> Run:
     defaults = [f"{key} {value}" for key, value in taken.items() if value and key not in a.given]
     if defaults:
         notes.append(f"by default of TrainingArguments: {', '.join(defaults)}")
+    if "devices" not in given and "batch_size" not in given and not split:
+        notes.append(f"per_device_train_batch_size {size} is one device's: --devices says how many there are")
+    if a.take("parallelism_config", None) is not None:
+        notes.append("not read: parallelism_config, by whose tensor and context sizes the devices that share a batch are fewer")
     return _rounded(run, notes)
 
 
@@ -55,7 +59,11 @@ def _rounded(run: Run, notes: list[str]) -> Run:
             raise InputError(f"dataloader_drop_last leaves nothing of {samples} samples in batches of {size}")
         notes.append(f"dataloader_drop_last leaves {samples - samples % size} of {samples} samples: no device is padded")
         run = run.override(samples=samples - samples % size)
-    each = None if run.steps or run.stages else run.parts()[0].steps
+    part = run.parts()[0]
+    left = part.batches % run.accumulate if part.batches and isinstance(run.accumulate, int) else 0
+    if left and not run.steps:
+        notes.append(f"transformers up to 4.48 leaves out the update that an epoch's last {left} batches make")
+    each = None if run.steps or run.stages else part.steps
     if each and run.epochs and run.epochs * each != int(run.epochs * each):
         steps = math.ceil(run.epochs * each)
         notes.append(

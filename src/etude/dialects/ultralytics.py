@@ -102,6 +102,7 @@ def read(source: Mapping[str, Any], given: Facts) -> Recipe:
         )
     # 8.4 never waits for more batches than the run has
     full = loop.full if old else min(loop.full, loop.batches * epochs)
+    a.near()
     accumulate = loop.accumulation(nw, loop.nominal / (run.batch_size or 1) if old else full, full)
     name = f"ultralytics-{'8.3' if old else '8.4'}"
     return loop.recipe(optimizer, groups, schedules=schedules, run=loop.run.override(accumulate=accumulate), name=name)

@@ -84,7 +84,9 @@ def read(source: Mapping[str, Any], given: Facts) -> Recipe:
     if own["batch_size"] == -1:
         own["batch_size"] = None  # found out as it trains
     loop = a.word("loop", ("detect", "classify", "tutorial"), "classify" if "decay" in a.given else "detect")
-    return {"detect": _detect, "classify": _classify, "tutorial": _tutorial}[loop](a, run_over(own, given))
+    recipe = {"detect": _detect, "classify": _classify, "tutorial": _tutorial}[loop](a, run_over(own, given))
+    a.near()
+    return recipe
 
 
 def _detect(a: Arguments, run: Run) -> Recipe:

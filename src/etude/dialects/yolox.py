@@ -86,6 +86,9 @@ def _alone(source: Mapping[str, Any], given: Facts) -> Recipe:
 
 
 def _experiment(source: Mapping[str, Any], given: Facts) -> Recipe:
+    said = Arguments("YOLOX", source)
+    said.taken |= dict.fromkeys(_BASE)
+    said.near()
     a = Arguments("YOLOX", {**_BASE, **source})
     run = run_over({"epochs": a.whole("max_epoch", least=1), "batch_size": a.take("batch_size", None)}, given)
     need(run, ("batch_size",), "the learning rate is basic_lr_per_img * batch size")
