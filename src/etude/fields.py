@@ -45,7 +45,7 @@ def index(value: Any, what: str) -> int:
     except TypeError:
         number = -1
     if not 0 <= number <= 2**53:
-        raise InputError(f"a {what} must be a whole number, 0 or above, got {value!r}")
+        raise InputError(f"a {what} must be a whole number, 0 or above, got {shown(value)}")
     return number
 
 
@@ -56,7 +56,7 @@ def level(value: object, what: str) -> Level:
 def tuple_of(check: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
     def all_of(value: Any, what: str) -> Any:
         if not isinstance(value, list | tuple) or not value:
-            raise InputError(f"{what} must be a list of at least one item, got {value!r}")
+            raise InputError(f"{what} must be a list of at least one item, got {shown(value)}")
         return tuple(check(item, f"{what}[{index}]") for index, item in enumerate(value))
 
     return all_of
@@ -68,21 +68,21 @@ def _position(value: object, what: str) -> str:
 
 def _count(value: object, what: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(f"{what} must be a whole number of at least 1, got {value!r}")
+        raise InputError(f"{what} must be a whole number of at least 1, got {shown(value)}")
     return value
 
 
 def _point(value: Any, what: str) -> tuple[str, Level]:
     if not isinstance(value, list | tuple) or len(value) != 2:
-        raise InputError(f"{what} must be a pair (position, level), got {value!r}")
+        raise InputError(f"{what} must be a pair (position, level), got {shown(value)}")
     return _position(value[0], f"{what} position"), level(value[1], f"{what} level")
 
 
 def _text(value: object, what: str) -> str:
     if not isinstance(value, str):
-        raise InputError(f"{what} must be a text, got {value!r}")
+        raise InputError(f"{what} must be a text, got {shown(value)}")
     if not value.isprintable():
-        raise InputError(f"{what} must be one line of printable text, got {value!r}")
+        raise InputError(f"{what} must be one line of printable text, got {shown(value)}")
     return value
 
 

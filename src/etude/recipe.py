@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError, did_you_mean
+from .errors import InputError, did_you_mean, shown
 from .fields import number
 from .groups import HYPERPARAMETERS, Group, base_value, check_hyperparameters
 from .run import Run
@@ -54,16 +54,16 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
-            raise InputError(f"name must be a text such as 'SGD', got {self.name!r}")
+            raise InputError(f"name must be a text such as 'SGD', got {shown(self.name)}")
         number(self.lr, "lr")
         for name in ("lr", "momentum", "weight_decay", "eps"):
             object.__setattr__(self, name, base_value(getattr(self, name), name))
         for name in (*(item.name for item in fields(self)), "params"):
             if name in self.options:
-                raise InputError(f"options: {name!r} has a key of its own, or is etude's to give")
+                raise InputError(f"options: {shown(name)} has a key of its own, or is etude's to give")
         if self.betas is not None:
             if not isinstance(self.betas, list | tuple) or len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-                raise InputError(f"betas must be two numbers in [0, 1), got {self.betas!r}")
+                raise InputError(f"betas must be two numbers in [0, 1), got {shown(self.betas)}")
             object.__setattr__(self, "betas", tuple(map(float, self.betas)))
             if self.momentum is not None:
                 raise InputError("give momentum or betas, not both: the first of betas is the momentum")
@@ -94,7 +94,7 @@ class Training:
 
     def __post_init__(self) -> None:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**31:
-            raise InputError(f"seed must be a whole number from 0 to {2**31 - 1}, got {self.seed!r}")
+            raise InputError(f"seed must be a whole number from 0 to {2**31 - 1}, got {shown(self.seed)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,13 +138,13 @@ class Recipe:
         object.__setattr__(self, "notes", tuple(" ".join(note.split()) for note in self.notes))
         check_hyperparameters(self.schedules)
         if self.clock not in ("step", "batch"):
-            raise InputError(f"clock must be 'step' or 'batch', got {self.clock!r}", ("clock",))
+            raise InputError(f"clock must be 'step' or 'batch', got {shown(self.clock)}", ("clock",))
         for name, group in self.rules.items():
             for hyperparameter in {**self.schedules, **group.schedules}:
                 if self.base(hyperparameter, name) is None:
                     cure = "momentum or betas" if hyperparameter == "momentum" else hyperparameter
                     raise InputError(
-                        f"schedules: {hyperparameter} is scheduled for group {name!r}, but has no base value; "
+                        f"schedules: {hyperparameter} is scheduled for group {shown(name)}, but has no base value; "
                         f"give the optimizer {cure}",
                         ("schedules", hyperparameter),
                     )
@@ -160,7 +160,7 @@ class Recipe:
             for name in stage.frozen:
                 if name not in self.rules:
                     raise InputError(
-                        f"stages: unknown group {name!r} in frozen{did_you_mean(name, self.rules)}", ("run", "stages")
+                        f"stages: unknown group {shown(name)} in frozen{did_you_mean(name, self.rules)}", ("run", "stages")
                     )
 
     @property
@@ -222,14 +222,16 @@ def _check_kinds(recipe: Recipe) -> None:
         (recipe.train, Training, "train"),
     ):
         if not isinstance(value, kind):
-            raise InputError(f"{what} must be a {kind.__name__}, got {value!r}")
+            raise InputError(f"{what} must be a {kind.__name__}, got {shown(value)}")
     for name, group in recipe.groups.items():
         if not isinstance(name, str) or not _GROUP_NAME.fullmatch(name):
-            raise InputError(f"a group's name must be letters, digits, spaces and . : + - _, got {name!r}", ("groups", str(name)))
+            raise InputError(
+                f"a group's name must be letters, digits, spaces and . : + - _, got {shown(name)}", ("groups", str(name))
+            )
         if not isinstance(group, Group):
-            raise InputError(f"groups: {name} must be a Group, got {group!r}")
+            raise InputError(f"groups: {name} must be a Group, got {shown(group)}")
     if not isinstance(recipe.name, str) or not recipe.name.isprintable() or not recipe.name:
-        raise InputError(f"name must be a line of text, got {recipe.name!r}", ("name",))
+        raise InputError(f"name must be a line of text, got {shown(recipe.name)}", ("name",))
 
 
 def hyperparameters(recipe: Recipe) -> tuple[str, ...]:
@@ -240,7 +242,11 @@ def hyperparameters(recipe: Recipe) -> tuple[str, ...]:
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Return what differs between two recipes as plain data, a line a key: "schedules.lr: 'a' -> 'b'"."""
     a, b = _flat(before), _flat(after)
-    return [f"{key}: {a.get(key, 'nothing')!r} -> {b.get(key, 'nothing')!r}" for key in {**a, **b} if a.get(key) != b.get(key)]
+    return [
+        f"{key}: {shown(a.get(key, 'nothing'))} -> {shown(b.get(key, 'nothing'))}"
+        for key in {**a, **b}
+        if a.get(key) != b.get(key)
+    ]
 
 
 def _flat(plain: Any, path: str = "") -> dict[str, Any]:

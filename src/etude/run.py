@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError, did_you_mean
+from .errors import InputError, did_you_mean, shown
 from .schedule import Schedule
 from .text import parse
 
@@ -58,7 +58,7 @@ def given_facts(facts: Facts) -> dict[str, Any]:
     known = [item.name for item in fields(Run)]
     for name in facts:
         if name not in known:
-            raise InputError(f"a run has no fact {name!r}{did_you_mean(name, known)}")
+            raise InputError(f"a run has no fact {shown(name)}{did_you_mean(name, known)}")
     given = {name: value for name, value in facts.items() if value is not None}
     if {"steps", "epochs"} & given.keys():
         given = {"steps": None, "epochs": None, "stages": (), **given}
@@ -118,10 +118,10 @@ class Run:
         if isinstance(self.accumulate, str):
             object.__setattr__(self, "accumulate", parse(self.accumulate))
         if not isinstance(self.stages, list | tuple) or not all(isinstance(stage, Stage) for stage in self.stages):
-            raise InputError(f"stages must be a list of Stage(epochs=...), got {self.stages!r}")
+            raise InputError(f"stages must be a list of Stage(epochs=...), got {shown(self.stages)}")
         object.__setattr__(self, "stages", tuple(self.stages))
         if not isinstance(self.drop_last, bool):
-            raise InputError(f"drop_last must be True or False, got {self.drop_last!r}")
+            raise InputError(f"drop_last must be True or False, got {shown(self.drop_last)}")
         for name in ("samples", "batch_size", "devices", "steps_per_epoch", "steps", "tokens_per_sample"):
             if getattr(self, name) is not None or name == "devices":
                 _positive(getattr(self, name), name)
@@ -236,7 +236,7 @@ def _arithmetic(run: Run) -> Iterator[str]:
         elif part.steps:
             yield f"{name}{part.steps} steps an epoch, as given"
         if isinstance(part.accumulate, Schedule):
-            yield f"{name}a step every {part.accumulate!r} batches, carried over the epoch's end"
+            yield f"{name}a step every {shown(part.accumulate)} batches, carried over the epoch's end"
         elif part.accumulate > 1 and part.batches and part.steps:
             line = f"{name}{part.batches} batches / {part.accumulate} a step = {part.steps} steps an epoch"
             left = part.batches % part.accumulate
@@ -264,4 +264,4 @@ def _positive(value: object, name: str, *, whole: bool = True) -> None:
     if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value <= LARGEST:
         if isinstance(value, int) and value > LARGEST:
             raise InputError(f"{name} must be at most {LARGEST}, got a larger number")
-        raise InputError(f"{name} must be a {'whole ' if whole else ''}number above 0, got {value!r}")
+        raise InputError(f"{name} must be a {'whole ' if whole else ''}number above 0, got {shown(value)}")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, did_you_mean, shown
 from ..origin import Origin
 from ..recipe import Recipe
 from ..run import Facts
@@ -116,7 +116,9 @@ class Reading:
     def __call__(self, given: Facts) -> Recipe:
         recipe = self._read(self.settings, given)
         idle = tuple(
-            f"set {key}={value!r}: changes nothing here" for key, value in self.settings.items() if self._idle(key, recipe, given)
+            f"set {key}={shown(value)}: changes nothing here"
+            for key, value in self.settings.items()
+            if self._idle(key, recipe, given)
         )
         if self.insisted and not _module(self.dialect).takes(self.source):
             idle = (f"nothing in it tells {self.dialect}, which is known by {_module(self.dialect).LOOKS}", *idle)
@@ -145,7 +147,7 @@ def overlaid(source: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str
         for word in above:
             found = inner.get(word)
             if not isinstance(found, Mapping | None):
-                raise InputError(f"setting {key}: {word!r} is {found!r}, which holds no keys")
+                raise InputError(f"setting {key}: {shown(word)} is {shown(found)}, which holds no keys")
             inner[word] = dict(found or {})
             inner = inner[word]
         inner[last] = value
@@ -171,7 +173,7 @@ def recognised(source: Mapping[str, Any], dialect: str | None = None) -> str | N
     found = [name for name in KNOWN if _module(name).takes(source)]
     if len(found) > 1:
         raise InputError(
-            f"this may be {' or '.join(found)}: say which, with --as {found[0]} (dialect={found[0]!r}); "
+            f"this may be {' or '.join(found)}: say which, with --as {found[0]} (dialect={shown(found[0])}); "
             + ", ".join(f"{name} is known by {_module(name).LOOKS}" for name in found)
         )
     return found[0] if found else None
@@ -179,7 +181,7 @@ def recognised(source: Mapping[str, Any], dialect: str | None = None) -> str | N
 
 def _checked(dialect: str) -> str:
     if dialect not in KNOWN:
-        raise InputError(f"there is no dialect {dialect!r}{did_you_mean(str(dialect), KNOWN)}")
+        raise InputError(f"there is no dialect {shown(dialect)}{did_you_mean(str(dialect), KNOWN)}")
     return dialect
 
 

@@ -23,7 +23,7 @@ def run_of(facts: Any) -> Run:
     """Return the run that a description gives the facts of."""
     for key in mapping(facts, "run"):
         if key not in _FACTS:
-            raise InputError(f"run has no fact {key!r}{did_you_mean(str(key), _FACTS)}")
+            raise InputError(f"run has no fact {shown(key)}{did_you_mean(str(key), _FACTS)}")
     return Run(**facts)
 
 
@@ -42,7 +42,7 @@ def only(given: Facts, known: Sequence[str], title: str, cure: str) -> None:
 def whole_epochs(epochs: float | None, title: str) -> int:
     """Return a number of epochs, which must be whole."""
     if epochs is None or epochs != int(epochs):
-        raise InputError(f"{title} trains whole epochs, got {epochs!r}: give --epochs")
+        raise InputError(f"{title} trains whole epochs, got {shown(epochs)}: give --epochs")
     return int(epochs)
 
 
@@ -75,7 +75,7 @@ def optimizer_of(facts: Any) -> dict[str, Any]:
     given = dict(mapping(facts, "optimizer"))
     for key in given:
         if key not in known:
-            raise InputError(f"optimizer has no setting {key!r}{did_you_mean(str(key), known)}")
+            raise InputError(f"optimizer has no setting {shown(key)}{did_you_mean(str(key), known)}")
     return given
 
 
@@ -128,7 +128,7 @@ class Arguments:
     def missing(self, key: str, need: str = "") -> InputError:
         """Return the error of a setting that is not there, or is there misspelt."""
         close = difflib.get_close_matches(key, [str(word) for word in self.given if word not in self.taken], n=1)
-        return self.refuse((need or f"{key!r} is missing") + (f"; did you mean it by {close[0]!r}?" if close else ""))
+        return self.refuse((need or f"{shown(key)} is missing") + (f"; did you mean it by {close[0]!r}?" if close else ""))
 
     def number(
         self, key: str, default: float = _REQUIRED, *, least: float = -math.inf, most: float = math.inf, above: float = -math.inf
@@ -137,7 +137,7 @@ class Arguments:
         value = self.take(key, default)
         if isinstance(value, str) and _FLOAT.fullmatch(value):
             raise self.refuse(
-                f"{key} must be a number, got the text {value!r}; PyYAML takes a number without a dot and a signed exponent "
+                f"{key} must be a number, got the text {shown(value)}; PyYAML takes a number without a dot and a signed exponent "
                 f"for a text: write {_dotted(float(value))}"
             )
         found = number(value, f"{self.name}: {key}")
@@ -192,9 +192,11 @@ class Arguments:
         """Refuse what was not taken."""
         for key in self.given:
             if key not in self.taken and key in ("lr", "momentum", "weight_decay"):
-                raise self.refuse(f"{key!r} is the optimizer's: put it beside the scheduler, as in 'optimizer': {{{key!r}: 0.1}}")
+                raise self.refuse(
+                    f"{shown(key)} is the optimizer's: put it beside the scheduler, as in 'optimizer': {{{shown(key)}: 0.1}}"
+                )
             if key not in self.taken:
-                raise self.refuse(f"has no setting {key!r}{did_you_mean(str(key), self.taken)}")
+                raise self.refuse(f"has no setting {shown(key)}{did_you_mean(str(key), self.taken)}")
 
 
 def as_float(a: Arguments, key: str) -> float:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..arrays import Scalar
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, did_you_mean, shown
 from ..expression import compile_expression
 from ..fields import Absolute, number
 from ..formulas import formula, recursion
@@ -76,7 +76,7 @@ def read(source: Mapping[str, Any], *, steps: int | None = None) -> Recipe:
     if config is None:
         config = flat
     elif flat:
-        raise InputError(f"{name}: no key {next(iter(flat))!r} beside its config")
+        raise InputError(f"{name}: no key {shown(next(iter(flat)))} beside its config")
     config = mapping(config, f"{name}: config")
     if about.get("interval", "step") != "step":
         raise InputError("interval: Keras says itself what counts: schedules the updates, callbacks the epochs")
@@ -184,12 +184,12 @@ class _Reader:
         batches = 1 if a.take("gradient_accumulation_steps", None) is None else a.whole("gradient_accumulation_steps", least=1)
         if batches != 1:
             self.notes.append(
-                f"gradient_accumulation_steps {batches!r}: Keras moves its schedules with every batch, not with every update: "
+                f"gradient_accumulation_steps {batches}: Keras moves its schedules with every batch, not with every update: "
                 f"there this one goes {batches} times as fast as is shown for updates"
             )
         for key in ("clipnorm", "global_clipnorm", "clipvalue", "use_ema", "rho", "centered", "initial_accumulator_value"):
             if a.take(key, None):
-                self.notes.append(f"{key} {a.given[key]!r}: no part of the schedule, and not read")
+                self.notes.append(f"{key} {shown(a.given[key])}: no part of the schedule, and not read")
         for key in _SILENT:
             a.take(key, None)
         a.done()
@@ -215,9 +215,9 @@ class _Reader:
         inner = str(_name(rate))
         beside = [key for key in rate if key not in ("module", "class_name", "config", "registered_name", "build_config")]
         if beside:
-            raise InputError(f"{inner}: no key {beside[0]!r} beside its config")
+            raise InputError(f"{inner}: no key {shown(beside[0])} beside its config")
         if inner not in LAWS:
-            raise InputError(f"{name}: learning_rate: Keras has no schedule {inner!r}{did_you_mean(inner, LAWS)}")
+            raise InputError(f"{name}: learning_rate: Keras has no schedule {shown(inner)}{did_you_mean(inner, LAWS)}")
         inner_arguments = Arguments(inner, mapping(rate.get("config", {}), f"{inner}: config"))
         inner_arguments.take("name", None)
         base, schedule = self._law(inner, inner_arguments)
@@ -236,7 +236,7 @@ def _plateau(a: Arguments) -> plateau:
     if mode == "auto":  # Keras asks the metric itself; its name says it of these
         up, down = (any(word in monitor.lower() for word in words) for words in (("acc", "auc"), ("loss", "error")))
         if up == down:
-            raise a.refuse(f"mode auto can't be told from the name {monitor!r}; give mode: min or max")
+            raise a.refuse(f"mode auto can't be told from the name {shown(monitor)}; give mode: min or max")
         mode = "max" if up else "min"
     factor, floor = a.number("factor", 0.1), a.number("min_lr", 0.0)
     if factor >= 1:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from ..arrays import Scalar
 from ..compose import between
+from ..errors import shown
 from ..expression import compile_expression
 from ..fields import number
 from ..formulas import formula
@@ -124,7 +125,7 @@ def inverse_time_decay(a: Arguments, words: _Words) -> Law:
 def piecewise_constant_decay(a: Arguments, words: _Words) -> Law:
     boundaries, levels = a.take("boundaries"), a.take("values")
     if not all(isinstance(one, list | tuple) for one in (boundaries, levels)) or len(levels) != len(boundaries) + 1:
-        raise a.refuse(f"values must be one more than boundaries, got {levels!r} and {boundaries!r}")
+        raise a.refuse(f"values must be one more than boundaries, got {shown(levels)} and {shown(boundaries)}")
     boundaries, levels = (
         [number(one, f"{a.name}: {key}") for one in given] for key, given in (("boundaries", boundaries), ("values", levels))
     )
@@ -192,7 +193,7 @@ def cosine_decay_restarts(a: Arguments, words: _Words) -> Law:
     base, length = _rate(a), _length(a, "first_decay_steps")
     grow, shrink, alpha = a.number("t_mul", 2.0), a.number("m_mul", 1.0), a.number("alpha", 0.0)
     if not 1 <= grow <= 1000 or (grow != 1 and Scalar.float32(grow) == 1):
-        raise a.refuse(f"t_mul must be 1, or above it in single precision and at most 1000, got {grow!r}")
+        raise a.refuse(f"t_mul must be 1, or above it in single precision and at most 1000, got {shown(grow)}")
     part = f"({words.part('step', length)})"
     if grow == 1:
         count, done = f"floor({part})", f"({part} - floor({part}))"

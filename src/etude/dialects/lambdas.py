@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..arrays import Scalar
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..expression import compile_expression, parse_tree
 from ..fields import number
 from ..formulas import formula, recursion
@@ -78,7 +78,7 @@ def _named(text: str, name: str) -> str:
     unknown = [word for word in names if bare and word not in _VARIABLES]
     if len(names) > 1 or unknown:
         cure = f"; write the value of {', '.join(unknown)}" if unknown else ""
-        raise InputError(f"{text!r} must be a function of one number such as epoch, got {', '.join(names)}{cure}")
+        raise InputError(f"{shown(text)} must be a function of one number such as epoch, got {', '.join(names)}{cure}")
     return renamed(text, dict.fromkeys(names, name))
 
 
@@ -120,7 +120,7 @@ def _values(a: Arguments, place: Any, key: str, given: Any) -> list[float]:
             raise a.refuse(f"{key} must hold a number at least")
         return [number(one, f"{a.name}: {key}[{index}]") for index, one in enumerate(given)]
     if not callable(given):
-        raise a.refuse(f"{key} must be the text of a function of epoch, or a list of its values, got {given!r}")
+        raise a.refuse(f"{key} must be the text of a function of epoch, or a list of its values, got {shown(given)}")
     if place.tabulate is None:
         raise a.refuse(
             f"{key} is a live function, which can't be read; give its text, such as '0.95 ** epoch', or etude.read(..., steps=N) "

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, did_you_mean, shown
 from ..fields import number
 from ..plateaus import plateau
 from ..recipe import Optimizer, Recipe
@@ -150,7 +150,7 @@ def read(source: Mapping[str, Any], given: Facts) -> Recipe:
     """
     name = bare(source.get("name"))
     if name not in NAMES:
-        raise InputError(f"optax has no {source.get('name')!r} that is read here{did_you_mean(name, NAMES)}")
+        raise InputError(f"optax has no {shown(source.get('name'))} that is read here{did_you_mean(name, NAMES)}")
     reader = _Reader(source, given)
     if name in LAWS:
         base, schedule = reader.rate({key: value for key, value in source.items() if key not in ("run", "jit")}, name)
@@ -208,10 +208,10 @@ class _Reader:
         )
         for key, default in kind.rest.items():
             if a.take(key, default) != default:
-                self.notes.append(f"{a.name}: {key} {a.given[key]!r}: no part of a recipe, and not read")
+                self.notes.append(f"{a.name}: {key} {shown(a.given[key])}: no part of a recipe, and not read")
         for key in a.given:
             if key not in a.taken:
-                raise a.refuse(f"has no setting {key!r}{did_you_mean(str(key), a.taken)}")
+                raise a.refuse(f"has no setting {shown(key)}{did_you_mean(str(key), a.taken)}")
         if kind.note:
             self.notes.append(f"{a.name}: {kind.note}")
         return self.recipe(a.name, optimizer, schedules)

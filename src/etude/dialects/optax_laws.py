@@ -17,6 +17,7 @@ from typing import Any
 
 from ..arrays import Scalar
 from ..compose import between, clip
+from ..errors import shown
 from ..formulas import formula
 from ..laws import decay, steps, values
 from ..phases import chain, repeat
@@ -67,7 +68,7 @@ def _warmed(a: Arguments, scope: Scope, peak: float, law: Law) -> Law:
 def join_schedules(a: Arguments, scope: Scope) -> Law:
     given, boundaries = a.take("schedules"), numbers_of(a.take("boundaries"), f"{a.name}: boundaries")
     if not isinstance(given, list | tuple) or not given:
-        raise a.refuse(f"schedules must be a list of at least one, got {given!r}")
+        raise a.refuse(f"schedules must be a list of at least one, got {shown(given)}")
     laws = [scope.law(one, f"{a.name}: schedules[{index}]") for index, one in enumerate(given)]
     count = min(len(laws), len(boundaries) + 1)
     if count < len(laws):
@@ -80,7 +81,7 @@ def join_schedules(a: Arguments, scope: Scope) -> Law:
 def sgdr_schedule(a: Arguments, scope: Scope) -> Law:
     cycles = a.take("cosine_kwargs")
     if not isinstance(cycles, list | tuple) or not 0 < len(cycles) <= MOST:
-        raise a.refuse(f"cosine_kwargs must be a list of 1 to {MOST} mappings, got {cycles!r}")
+        raise a.refuse(f"cosine_kwargs must be a list of 1 to {MOST} mappings, got {shown(cycles)}")
     laws, lengths = [], []
     for index, kwargs in enumerate(cycles):
         inner = Arguments(f"{a.name}: cosine_kwargs[{index}]", mapping(kwargs, f"{a.name}: cosine_kwargs[{index}]"))

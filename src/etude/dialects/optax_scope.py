@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..arrays import Scalar
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, did_you_mean, shown
 from ..fields import number
 from ..phases import chain, phase
 from ..run import Run
@@ -60,7 +60,7 @@ class Scope:
         given = mapping(description, where)
         name = bare(given.get("name"))
         if name not in self.laws:
-            raise InputError(f"{where}: optax has no schedule {given.get('name')!r}{did_you_mean(str(name), self.laws)}")
+            raise InputError(f"{where}: optax has no schedule {shown(given.get('name'))}{did_you_mean(str(name), self.laws)}")
         self.left -= 1
         if self.left < 0:
             raise InputError(f"{where}: at most {MOST} schedules can be read")
@@ -115,9 +115,9 @@ def boundaries_of(a: Arguments, *, whole: bool = False) -> list[tuple[float, flo
         try:
             step = number(float(key) if isinstance(key, str) else key, "a boundary")
         except (ValueError, InputError):
-            raise a.refuse(f"boundaries_and_scales: a boundary must be a number of steps, got {key!r}") from None
+            raise a.refuse(f"boundaries_and_scales: a boundary must be a number of steps, got {shown(key)}") from None
         if whole and step != int(step):
-            raise a.refuse(f"boundaries_and_scales: a boundary must be a whole number of steps, got {key!r}")
+            raise a.refuse(f"boundaries_and_scales: a boundary must be a whole number of steps, got {shown(key)}")
         if step in found:
             raise a.refuse(f"boundaries_and_scales: step {step:g} is there twice, as a number and as a text")
         found[step] = number(scale, f"{a.name}: boundaries_and_scales: {key}")

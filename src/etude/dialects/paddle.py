@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, did_you_mean, shown
 from ..recipe import Optimizer, Recipe
 from ..run import Facts
 from .arguments import mapping, optimizer_of, run_over, steps_of
@@ -57,7 +57,7 @@ def read(source: Mapping[str, Any], given: Facts) -> Recipe:
         source = {"scheduler": source}
     for key in source:
         if key not in _KEYS:
-            raise InputError(f"a paddle description has no key {key!r}{did_you_mean(str(key), _KEYS)}")
+            raise InputError(f"a paddle description has no key {shown(key)}{did_you_mean(str(key), _KEYS)}")
     scheduler = mapping(source["scheduler"], "scheduler")
     run = run_over(mapping(source.get("run", {}), "run"), given)
     found = law(scheduler, steps_of(run) or math.inf)

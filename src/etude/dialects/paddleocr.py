@@ -107,9 +107,9 @@ def _optimizer(given: Mapping[str, Any], lr: float, notes: list[str]) -> Optimiz
         if key in a.given:
             notes.append(f"gradients are clipped to the norm {a.number(key):g}, {how}: that is left to your loop")
     spared = [key for key in ("no_weight_decay_name", "one_dim_param_no_weight_decay") if name == "AdamW" and a.take(key, None)]
-    notes.extend(f"{key} {a.given[key]!r}: no weight decay for those; the one group here has it for all" for key in spared)
+    notes.extend(f"{key} {shown(a.given[key])}: no weight decay for those; the one group here has it for all" for key in spared)
     notes.extend(
-        f"ignored: Optimizer.{key} {a.given[key]!r}: {name} has no such setting" for key in a.given if key not in a.taken
+        f"ignored: Optimizer.{key} {shown(a.given[key])}: {name} has no such setting" for key in a.given if key not in a.taken
     )
     return Optimizer(name=_OPTIMIZERS[name], lr=lr, options=options, **settings)
 
@@ -123,10 +123,10 @@ def _decay(a: Arguments, name: str, notes: list[str]) -> float:
     rule = Arguments("Optimizer.regularizer", mapping(regularizer, "Optimizer.regularizer"))
     kind, factor = rule.take("name"), rule.take("factor")
     if own is not None:
-        notes.append(f"ignored: Optimizer.weight_decay {own!r}: the regularizer is there, and counts")
+        notes.append(f"ignored: Optimizer.weight_decay {shown(own)}: the regularizer is there, and counts")
     if kind == "L1":
         notes.append(f"regularizer L1 with factor {factor}: no optimizer's weight decay, and left to your loss")
         return 0.0
     if kind != "L2":
-        raise rule.refuse(f"name must be L1 or L2, got {kind!r}")
+        raise rule.refuse(f"name must be L1 or L2, got {shown(kind)}")
     return as_float(rule, "factor")

@@ -50,13 +50,13 @@ def law(given: Mapping[str, Any], horizon: Horizon) -> Law:
     a = Arguments(f"Optimizer.lr ({name})", {key: value for key, value in given.items() if key != "name"})
     for key in ("epochs", "step_each_epoch"):
         if a.take(key, None) is not None:
-            horizon.notes.append(f"ignored: Optimizer.lr.{key} {a.given[key]!r}: the run's own is put in its place")
+            horizon.notes.append(f"ignored: Optimizer.lr.{key} {shown(a.given[key])}: the run's own is put in its place")
     if name not in _UNWARMED and a.take("last_epoch", -1) != -1:
         raise a.refuse("last_epoch can't be read: the plan of the whole run has its values from any step on")
     found = LAWS[name](a, horizon)
     for key in a.given:
         if key not in a.taken:
-            horizon.notes.append(f"ignored: Optimizer.lr.{key} {a.given[key]!r}: {name} never reads it")
+            horizon.notes.append(f"ignored: Optimizer.lr.{key} {shown(a.given[key])}: {name} never reads it")
     return found
 
 

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, shown
 
 _LONGEST = 64 * 1024  # characters; the longest config seen has twelve thousand
 _MOST = 10_000  # values, with those that an alias repeats
@@ -139,7 +139,7 @@ class _Document:
             if key == "<<" and not event.style:
                 for each in reversed(value if isinstance(value, list) else [value]):
                     if not isinstance(each, dict):
-                        raise InputError(f"{self._place(event)}: << merges mappings, got {str(each)[:60]!r}")
+                        raise InputError(f"{self._place(event)}: << merges mappings, got {shown(str(each)[:60])}")
                     merged |= each
             elif isinstance(key, dict | list):
                 raise InputError(f"{self._place(event)}: a key must be a text, got {str(key)[:60]}")

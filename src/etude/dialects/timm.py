@@ -18,7 +18,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, did_you_mean, shown
 from ..fields import number
 from ..recipe import Optimizer, Recipe
 from ..run import Facts, Run
@@ -86,7 +86,7 @@ def _from_factory(source: Mapping[str, Any], given: Facts) -> Recipe:
     known = dict.fromkeys(key for key, _ in FACTORY.values())
     a.taken |= known
     a.done()
-    notes = [f"ignored: {key} {value!r}, because sched {made.sched} has no use for it" for key, value in ignored.items()]
+    notes = [f"ignored: {key} {shown(value)}, because sched {made.sched} has no use for it" for key, value in ignored.items()]
     return _recipe(source, made.schedules, scales, run.override(epochs=made.epochs), [*made.notes, *notes])
 
 
@@ -119,7 +119,7 @@ def _from_class(source: Mapping[str, Any], given: Facts) -> Recipe:
 def _check_keys(source: Mapping[str, Any], known: Sequence[str]) -> None:
     for key in source:
         if key not in known:
-            raise InputError(f"a description of timm's {known[0]} has no key {key!r}{did_you_mean(str(key), known)}")
+            raise InputError(f"a description of timm's {known[0]} has no key {shown(key)}{did_you_mean(str(key), known)}")
 
 
 def _scales(source: Mapping[str, Any]) -> list[float]:
@@ -128,10 +128,10 @@ def _scales(source: Mapping[str, Any]) -> list[float]:
     if found is None:
         return [1.0]
     if not isinstance(found, list | tuple) or len(found) != 2:
-        raise InputError(f"lr_scale must be two numbers, for the groups decay and no decay; got {found!r}")
+        raise InputError(f"lr_scale must be two numbers, for the groups decay and no decay; got {shown(found)}")
     scales = [number(one, f"lr_scale[{index}]") for index, one in enumerate(found)]
     if min(scales) <= 0:
-        raise InputError(f"lr_scale must be above 0, got {found!r}")
+        raise InputError(f"lr_scale must be above 0, got {shown(found)}")
     return scales
 
 

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from ..errors import shown
 from ..fields import number
 from ..recipe import Recipe
 from ..run import Facts, Run
@@ -122,10 +123,10 @@ def _tell(a: Arguments, source: Mapping[str, Any], sched: str, notes: list[str])
         if str(key).startswith(_LIKE) and key not in (*_DEFAULTS, "epoch_repeats"):
             near = difflib.get_close_matches(str(key).replace("-", "_"), _DEFAULTS, n=1, cutoff=0.8)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            notes.append(f"ignored: {key} {value!r}, because train.py has no such setting{hint}")
+            notes.append(f"ignored: {key} {shown(value)}, because train.py has no such setting{hint}")
         elif key in _DEFAULTS and key not in a.taken and value not in (None, _DEFAULTS[key]):
             why = "lr is given" if str(key).startswith("lr_base") else f"sched {sched} has no use for it"
-            notes.append(f"ignored: {key} {value!r}, because {why}")
+            notes.append(f"ignored: {key} {shown(value)}, because {why}")
     silent = [key for key in (*_DEFAULTS, *_BESIDE) if key in _TOLD and key in a.taken and key not in a.given]
     if silent:
         told = ", ".join(f"{key} {_DEFAULTS.get(key, _BESIDE.get(key))}" for key in silent)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import MissingFactError
+from ..errors import MissingFactError, shown
 from ..fields import number
 from ..laws import values
 from ..run import Run
@@ -131,7 +131,7 @@ def scheduled(
 
 def _shares(s: Settings, found: Sequence[Any]) -> list[float]:
     if not found:
-        raise s.refuse("noise", f"must hold where it begins, and may hold where it ends, as parts of the run; got {found!r}")
+        raise s.refuse("noise", f"must hold where it begins, and may hold where it ends, as parts of the run; got {shown(found)}")
     return [number(one, f"{s.a.name}: {s.key('noise')}[{index}]") for index, one in enumerate(found)]
 
 
@@ -212,7 +212,7 @@ def noisy(s: Settings, line: Line, schedule: Schedule, heard: Any, sched: str) -
         return schedule
     if isinstance(heard, list | tuple):
         if len(heard) < 2:
-            raise s.a.refuse(f"a range of noise must be two numbers, or one from which on it is heard; got {heard!r}")
+            raise s.a.refuse(f"a range of noise must be two numbers, or one from which on it is heard; got {shown(heard)}")
         begin, end = (number(one, f"{s.a.name}: a range of noise") for one in heard[:2])
     else:
         begin, end = number(heard, f"{s.a.name}: the begin of the noise"), line.end

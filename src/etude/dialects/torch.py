@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, did_you_mean, shown
 from ..fields import number
 from ..groups import Group
 from ..recipe import Optimizer, Recipe
@@ -66,7 +66,7 @@ def read(source: Mapping[str, Any], *, steps: int | None = None) -> Recipe:
     source = whole(source)
     for key in source:
         if key not in _KEYS:
-            raise InputError(f"a torch description has no key {key!r}{did_you_mean(str(key), _KEYS)}")
+            raise InputError(f"a torch description has no key {shown(key)}{did_you_mean(str(key), _KEYS)}")
     return _Reader(source, steps).recipe()
 
 
@@ -83,7 +83,7 @@ class _Reader:
                 "each scheduler.step() is taken for one update; where the loop makes one an epoch, say interval: epoch"
             )
         if self.interval not in ("step", "epoch"):
-            raise InputError(f"interval must be 'step' or 'epoch', got {self.interval!r}")
+            raise InputError(f"interval must be 'step' or 'epoch', got {shown(self.interval)}")
         self.per_step = updates_per_epoch(source.get("step_argument"))
         self.name = source.get("name", self.scheduler.get("name"))
         self._optimizer(mapping(source.get("optimizer", {}), "optimizer"))
@@ -100,12 +100,12 @@ class _Reader:
         self.kind = str(given.pop("type", given.pop("name", None) or ("AdamW" if "betas" in given else "SGD")))
         groups = given.pop("groups", [{}])
         if not isinstance(groups, list | tuple) or not groups:
-            raise InputError(f"optimizer: groups must be a list of mappings, got {groups!r}")
+            raise InputError(f"optimizer: groups must be a list of mappings, got {shown(groups)}")
         for one in (given, *groups):
             check_settings(mapping(one, "optimizer: groups"))
         for key in (key for one in groups for key in one):
             if key not in GROUP_KEYS:
-                raise InputError(f"optimizer: groups: a group has no setting {key!r} here{did_you_mean(str(key), GROUP_KEYS)}")
+                raise InputError(f"optimizer: groups: a group has no {shown(key)} here{did_you_mean(str(key), GROUP_KEYS)}")
         self.told = "lr" in given or any("lr" in one for one in groups if isinstance(one, Mapping))
         self.settings = {**DEFAULTS.get(self.kind, {}), **given}
         if "lr" not in self.settings:
@@ -153,7 +153,7 @@ class _Reader:
                     f"last_epoch {last} needs the groups' initial_lr: torch raises KeyError on an optimizer that has none"
                 )
             if not isinstance(last, int) or not 0 <= last <= 2**53:
-                raise a.refuse(f"last_epoch must be a whole number of at least -1, got {last!r}")
+                raise a.refuse(f"last_epoch must be a whole number of at least -1, got {shown(last)}")
             place.own = number(self.initial[group], "initial_lr")
             return resumed(LAWS[str(name)](a, place) if law.sets else law, a, place, last)
         return law
@@ -241,7 +241,7 @@ class _Reader:
     def recipe(self) -> Recipe:
         name = str(self.scheduler.get("name"))
         if name not in NAMES:
-            raise InputError(f"torch has no scheduler {name!r}{did_you_mean(name, NAMES)}")
+            raise InputError(f"torch has no scheduler {shown(name)}{did_you_mean(name, NAMES)}")
         a = arguments(self.scheduler)
         if self.per_step and name != "CosineAnnealingWarmRestarts":
             raise InputError(f"step_argument: only CosineAnnealingWarmRestarts counts in parts of an epoch, not {name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..compose import between
+from ..errors import shown
 from ..fields import Absolute
 from ..laws import decay
 from ..phases import chain, repeat, wave
@@ -24,7 +25,7 @@ def cyclic_lr(a: Arguments, place: Place) -> Law:
     gamma, scale = a.number("gamma", 1.0), a.take("scale_fn", None)
     mode, scale_mode = a.take("mode", "triangular"), a.take("scale_mode", "cycle")
     if scale is None and mode not in ("triangular", "triangular2", "exp_range"):
-        raise a.refuse(f"mode must be triangular, triangular2 or exp_range, got {mode!r}")
+        raise a.refuse(f"mode must be triangular, triangular2 or exp_range, got {shown(mode)}")
     if up <= 0 or down < 0:
         raise a.refuse(f"step_size_up must be above 0 and step_size_down not below it, got {up:g} and {down:g}")
     shrink = 0.5 if scale is None and mode == "triangular2" else 1.0

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, did_you_mean, shown
 from ..fields import number
 from .arguments import Arguments, mapping
 from .torch_laws import LAWS
@@ -47,13 +47,13 @@ def whole(source: Mapping[str, Any]) -> Mapping[str, Any]:
 def check_settings(given: Mapping[str, Any]) -> None:
     """Refuse settings of an optimizer or a group that are no numbers, or no flag."""
     if not isinstance(given.get("nesterov", False), bool):
-        raise InputError(f"optimizer: nesterov must be true or false, got {given['nesterov']!r}")
+        raise InputError(f"optimizer: nesterov must be true or false, got {shown(given['nesterov'])}")
     for key in ("lr", "momentum", "weight_decay", "eps"):
         if given.get(key) is not None:
             number(given[key], f"optimizer: {key}")
     betas = given.get("betas")
     if betas is not None and (not isinstance(betas, list | tuple) or len(betas) != 2):
-        raise InputError(f"optimizer: betas must be two numbers, got {betas!r}")
+        raise InputError(f"optimizer: betas must be two numbers, got {shown(betas)}")
     for beta in betas or ():
         number(beta, "optimizer: betas")
 
@@ -61,14 +61,14 @@ def check_settings(given: Mapping[str, Any]) -> None:
 def arguments(given: Mapping[str, Any]) -> Arguments:
     name = str(given.get("name"))
     if name not in NAMES:
-        raise InputError(f"torch has no scheduler {name!r}{did_you_mean(name, NAMES)}")
+        raise InputError(f"torch has no scheduler {shown(name)}{did_you_mean(name, NAMES)}")
     return Arguments(name, {key: value for key, value in given.items() if key != "name"})
 
 
 def children_of(a: Arguments) -> list[Mapping[str, Any]]:
     children = a.take("schedulers")
     if not isinstance(children, list | tuple) or not children:
-        raise a.refuse(f"schedulers must be a list of at least one, got {children!r}")
+        raise a.refuse(f"schedulers must be a list of at least one, got {shown(children)}")
     if len(children) > MOST:
         raise a.refuse(f"at most {MOST} schedulers can be read, got {len(children)}")
     for child in children:
@@ -103,5 +103,5 @@ def updates_per_epoch(text: str | None) -> int | None:
         return None
     compact = str(text).replace(" ", "")
     if not compact.startswith("(t+1)/") or not re.fullmatch(r"[1-9][0-9]{0,8}", compact[6:]):
-        raise InputError(f"step_argument must be '(t+1)/N' with N updates to an epoch, got {text!r}")
+        raise InputError(f"step_argument must be '(t+1)/N' with N updates to an epoch, got {shown(text)}")
     return int(compact[6:])

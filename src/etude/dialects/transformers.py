@@ -22,7 +22,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, did_you_mean, shown
 from ..groups import Group
 from ..recipe import Optimizer, Recipe
 from ..run import Facts, Run
@@ -107,7 +107,7 @@ def _loop(source: Mapping[str, Any], given: Facts) -> Recipe:
         if value and kind in needless:
             notes.append(f"ignored: {key} {value}, as {kind} has none")
         elif value is None and kind not in needless and (key, kind) != ("num_training_steps", "warmup_stable_decay"):
-            raise a.missing(key, f"{kind} requires {key!r}")
+            raise a.missing(key, f"{kind} requires {shown(key)}")
     if metrics and kind != "greedy":
         notes.append("left out: metrics, which are not the recipe's: a plan is fed them")
     if kind in WITHOUT_WARMUP:
@@ -142,7 +142,7 @@ def _loop(source: Mapping[str, Any], given: Facts) -> Recipe:
 def _kind(a: Arguments, key: str, default: str = "") -> str:
     kind = a.take(key, default)
     if kind not in NAMES:
-        raise a.refuse(f"{key} must be a scheduler of transformers, got {kind!r}{did_you_mean(str(kind), NAMES)}")
+        raise a.refuse(f"{key} must be a scheduler of transformers, got {shown(kind)}{did_you_mean(str(kind), NAMES)}")
     return str(kind)
 
 
@@ -193,7 +193,7 @@ def _check_names(a: Arguments) -> None:
         close = [] if key in _SETTINGS else difflib.get_close_matches(str(key), _SETTINGS, n=1, cutoff=0.88)
         meant = _MISTAKEN.get(key) or (close[0] if close else None)
         if meant and meant not in a.given:  # beside it, it is the setting of something else
-            raise a.refuse(f"has no setting {key!r}; did you mean {meant!r}?")
+            raise a.refuse(f"has no setting {shown(key)}; did you mean {meant!r}?")
 
 
 def _metric(a: Arguments, kind: str, mode: str, notes: list[str]) -> str:
@@ -202,7 +202,7 @@ def _metric(a: Arguments, kind: str, mode: str, notes: list[str]) -> str:
         return ""
     when = a.take("eval_strategy", a.take("evaluation_strategy", "no"))
     if when not in ("steps", "epoch"):
-        raise a.refuse(f"{kind} requires an eval_strategy of 'steps' or 'epoch', got {when!r}: nothing would be measured")
+        raise a.refuse(f"{kind} requires an eval_strategy of 'steps' or 'epoch', got {shown(when)}: nothing would be measured")
     metric = str(a.take("metric_for_best_model", None) or "loss")
     up = a.take("greater_is_better", None)
     if mode == "min" and (not metric.endswith("loss") if up is None else up):  # Trainer hands neither over
@@ -220,6 +220,8 @@ def _warn(a: Arguments, notes: list[str]) -> None:
     if isinstance(deepspeed, Mapping) and ("scheduler" in deepspeed or "optimizer" in deepspeed):
         raise a.refuse("deepspeed holds a scheduler or an optimizer of its own, in place of what stands here: it can't be read")
     if isinstance(deepspeed, str):
-        notes.append(f"not read: deepspeed {deepspeed!r}, whose scheduler and optimizer, if it has any, take the place of these")
+        notes.append(
+            f"not read: deepspeed {shown(deepspeed)}, whose scheduler and optimizer, if it has any, take the place of these"
+        )
     if a.take("max_grad_norm", None):
         notes.append(f"left out: max_grad_norm {a.given['max_grad_norm']}, as a recipe holds no clipping")

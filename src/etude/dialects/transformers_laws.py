@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..compose import clip
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..fields import Absolute, Level
 from ..laws import inverse, values
 from ..phases import chain, phase, repeat, wave
@@ -337,7 +337,7 @@ def schedules(kind: str, given: dict[str, Any], horizon: Horizon) -> list[Schedu
         InputError: transformers refuses it, or no schedule says it.
     """
     if kind in WITHOUT_SETTINGS:
-        horizon.notes += [f"ignored: {key} {value!r}, as get_scheduler hands {kind} no settings" for key, value in given.items()]
+        horizon.notes += [f"ignored: {key} {shown(each)}, as get_scheduler hands {kind} none" for key, each in given.items()]
         given = {}
     found = []
     for group in range(len(horizon.lrs)):

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, did_you_mean, shown
 from ..recipe import Optimizer
 from ..run import Facts, Run
 from ..units import number_text
@@ -77,7 +77,7 @@ def _accelerator(a: Arguments, accumulate: int, notes: list[str]) -> tuple[int, 
     """Return the batches of an update, and whether a batch is split among the devices instead of one for each."""
     config = parsed(a, "accelerator_config")
     if isinstance(config, str):
-        notes.append(f"not read: accelerator_config {config!r}, whose split_batches or num_steps would change the batches")
+        notes.append(f"not read: accelerator_config {shown(config)}, whose split_batches or num_steps would change the batches")
     if not isinstance(config, Mapping):
         return accumulate, False
     inner = config.get("gradient_accumulation_kwargs")
@@ -97,7 +97,7 @@ def parsed(a: Arguments, key: str) -> Any:
     try:
         return _plain(json.loads(given))
     except (ValueError, RecursionError):
-        raise a.refuse(f"{key} is no JSON: {given[:80]!r}") from None
+        raise a.refuse(f"{key} is no JSON: {shown(given[:80])}") from None
 
 
 def _plain(value: Any) -> Any:
@@ -177,9 +177,9 @@ def optimizer_of_trainer(a: Arguments, lr: float, decay: float, notes: list[str]
         known = (*_ADAMW, *_ADAMW_LIKE, "adafactor", *_TORCHS)
         if kind.startswith(_OTHERS):
             raise a.refuse(
-                f"optim {kind!r} has groups, a warmup or a rule of its own, and can't be read; known: {', '.join(known)}"
+                f"optim {shown(kind)} has groups, a warmup or a rule of its own, and can't be read; known: {', '.join(known)}"
             )
-        raise a.refuse(f"optim must be an optimizer of transformers, got {kind!r}{did_you_mean(kind, known)}")
+        raise a.refuse(f"optim must be an optimizer of transformers, got {shown(kind)}{did_you_mean(kind, known)}")
     name, own = _TORCHS[kind]
     return Optimizer(name=name, lr=lr, weight_decay=decay, **_optim_args(a, own, notes))
 
@@ -197,5 +197,5 @@ def _optim_args(a: Arguments, known: tuple[str, ...], notes: list[str]) -> dict[
         try:
             into[key] = value.lower() in ("true", "1", "yes") if key in ("nesterov", "centered") else float(value)
         except ValueError:
-            raise a.refuse(f"optim_args: {key} must be a number, got {value!r}") from None
+            raise a.refuse(f"optim_args: {key} must be a number, got {shown(value)}") from None
     return {**found, "options": options}

@@ -132,7 +132,7 @@ def _version(a: Arguments, notes: list[str]) -> bool:
         )
         return old
     if not str(said).startswith(("8.3", "8.4")):
-        raise a.refuse(f"version must be 8.3 or 8.4, got {said!r}")
+        raise a.refuse(f"version must be 8.3 or 8.4, got {shown(said)}")
     return str(said).startswith("8.3")
 
 

@@ -92,7 +92,7 @@ def read(source: Mapping[str, Any], given: Facts) -> Recipe:
 def _detect(a: Arguments, run: Run) -> Recipe:
     loop = Loop(a.name, run, a.whole("nbs", 64, least=1))
     loop.notes += [
-        f"{key} is not given, as it is {value!r} by default in train.py; say --set {key}=..."
+        f"{key} is not given, as it is {shown(value)} by default in train.py; say --set {key}=..."
         for key, value in (("cos_lr", False), ("optimizer", "SGD"))
         if key not in a.given
     ]
@@ -123,7 +123,7 @@ def _classify(a: Arguments, run: Run) -> Recipe:
     """classify/train.py: no warmup, no accumulation, and no lag, for the scheduler's own count is left alone."""
     fixed = {"lrf": 0.01, "momentum": 0.9, "cos_lr": False}
     notes = [
-        f"ignored: {key} {a.take(key)!r}, as classify/train.py has {value!r} written into it"
+        f"ignored: {key} {shown(a.take(key))}, as classify/train.py has {shown(value)} written into it"
         for key, value in fixed.items()
         if a.take(key, value) != value
     ]
