@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import etude
 from etude import InputError, Run
 from etude.arrays import Scalar
-from etude.dialects.keras_laws import late
+from etude.dialects.keras.laws import late
 
 # Keras's own conversion of torch tensors, with today's NumPy
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import etude
 from etude import InputError, Run
 from etude.dialects import keras, optax, torch, ultralytics, yolov5
-from etude.dialects.keras_laws import late
+from etude.dialects.keras.laws import late
 
 STEPS = 160
 

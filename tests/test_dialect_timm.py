@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from etude import InputError
 from etude.dialects import keras, timm, ultralytics, yolov5
-from etude.dialects.timm_noise import factors, normals
+from etude.dialects.timm.noise import factors, normals
 from etude.errors import MissingFactError
 
 # -- timm, as a function of t -------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Dialects: a framework's own way to say a recipe, read into ours. One file a framework; nothing of it is imported or run.
+"""Dialects: a framework's own way to say a recipe, read into ours. A module or a folder each; nothing of it is imported or run.
 
 What a dialect has is `Dialect`; one more is its module here, named in `KNOWN`. Those of `_LIVE` read live objects, too.
 """

@@ -25,12 +25,11 @@ from ..schedule import Schedule
 from ..shapes import linear
 from ..timing import per_epoch
 from .arguments import Arguments, only, run_over
-from .yolo_loop import FACTS, Loop, by_kind, optimizer_of, warmed
+from .yolo_loop import FACTS, ULTRALYTICS_SIGNS, YOLOV5_SIGNS, Loop, by_kind, optimizer_of, warmed
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
 NAMES = ()
 LOOKS = "task and mode, or lr0 with nbs"
-SIGNS = ("task", "mode", "nbs", "cos_lr", "optimizer", "close_mosaic", "dfl", "epochs")
 _OPTIMIZERS = ("Adam", "Adamax", "AdamW", "NAdam", "RAdam", "RMSProp", "SGD")
 _OLD = ("save_hybrid", "half")  # settings that 8.4 no longer has
 _BOOSTED = ("*.cv3.*", "*.one2one_cv3.*", "*proto.semseg*", "*SemanticSegment*")
@@ -38,13 +37,11 @@ _BOOSTED = ("*.cv3.*", "*.one2one_cv3.*", "*proto.semseg*", "*SemanticSegment*")
 
 def takes(source: Mapping[str, Any]) -> bool:
     """Whether a description holds settings of Ultralytics."""
-    from .yolov5 import SIGNS as THEIRS
-
     if "task" in source and "mode" in source:
         return True
-    if "lr0" not in source or "decay" in source or any(key in source for key in THEIRS):
+    if "lr0" not in source or "decay" in source or any(key in source for key in YOLOV5_SIGNS):
         return False
-    return any(key in source for key in SIGNS) or "lrf" in source
+    return any(key in source for key in ULTRALYTICS_SIGNS) or "lrf" in source
 
 
 def read(source: Mapping[str, Any], given: Facts) -> Recipe:

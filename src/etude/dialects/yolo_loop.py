@@ -18,6 +18,8 @@ from ..shapes import cosine, linear
 from ..units import number_text
 from .arguments import Arguments, need, whole_epochs
 
+YOLOV5_SIGNS = ("anchor_t", "obj", "obj_pw", "fl_gamma", "iou_t", "hyp")  # both are told by `lr0`, and by what stands beside it
+ULTRALYTICS_SIGNS = ("task", "mode", "nbs", "cos_lr", "optimizer", "close_mosaic", "dfl", "epochs")
 FACTS = ("epochs", "samples", "batch_size", "devices")
 _ADAMS = ("Adam", "Adamax", "AdamW", "NAdam", "RAdam")
 

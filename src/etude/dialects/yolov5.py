@@ -26,20 +26,17 @@ from ..shapes import linear
 from ..timing import per_epoch, shift, skip
 from ..units import number_text
 from .arguments import Arguments, mapping, only, run_over
-from .yolo_loop import FACTS, Loop, by_kind, optimizer_of, warmed
+from .yolo_loop import FACTS, ULTRALYTICS_SIGNS, YOLOV5_SIGNS, Loop, by_kind, optimizer_of, warmed
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
 NAMES = ()
 LOOKS = "lr0 with anchor_t or obj"
-SIGNS = ("anchor_t", "obj", "obj_pw", "fl_gamma", "iou_t", "hyp")
 _YOLOV7 = ("loss_ota", "paste_in")
 _OPTIMIZERS = ("SGD", "Adam", "AdamW", "RMSProp")
 
 
 def takes(source: Mapping[str, Any]) -> bool:
     """Whether a description holds the settings of a hyp file, or of a run with one."""
-    from .ultralytics import SIGNS as THEIRS
-
     hyp = source.get("hyp", source)
     if isinstance(hyp, str):
         return "epochs" in source or "batch_size" in source
@@ -47,7 +44,7 @@ def takes(source: Mapping[str, Any]) -> bool:
         return False
     if "decay" in source:
         return True
-    return "lrf" in hyp and (any(key in source for key in SIGNS) or not any(key in source for key in THEIRS))
+    return "lrf" in hyp and (any(key in source for key in YOLOV5_SIGNS) or not any(key in source for key in ULTRALYTICS_SIGNS))
 
 
 def read(source: Mapping[str, Any], given: Facts) -> Recipe:

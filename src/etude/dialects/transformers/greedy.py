@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .arguments import Arguments
+from ..arguments import Arguments
 
 
 def followed(a: Arguments, lrs: Sequence[float], metrics: Sequence[float]) -> list[list[float]]:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import did_you_mean, shown
-from ..fields import number
-from ..recipe import Optimizer
-from .arguments import Arguments, mapping, numbers_of
+from ...errors import did_you_mean, shown
+from ...fields import number
+from ...recipe import Optimizer
+from ..arguments import Arguments, mapping, numbers_of
 
 _TORCHS = {"sgd": "SGD", "nesterov": "SGD", "momentum": "SGD", "rmsprop": "RMSprop", "adadelta": "Adadelta", "adagrad": "Adagrad"}
 _TORCHS |= {"adam": "Adam", "adamw": "AdamW", "nadam": "NAdam", "radam": "RAdam", "radamw": "RAdam", "adamax": "Adamax"}

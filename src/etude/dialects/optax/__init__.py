@@ -19,15 +19,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import InputError, did_you_mean, shown
-from ..fields import number
-from ..plateaus import plateau
-from ..recipe import Optimizer, Recipe
-from ..run import Facts
-from ..schedule import Schedule
-from .arguments import Arguments, mapping, run_of, run_over
-from .optax_laws import LAWS, factors
-from .optax_scope import bare
+from ...errors import InputError, did_you_mean, shown
+from ...fields import number
+from ...plateaus import plateau
+from ...recipe import Optimizer, Recipe
+from ...run import Facts
+from ...schedule import Schedule
+from ..arguments import Arguments, mapping, run_of, run_over
+from .laws import LAWS, factors
+from .scope import bare
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
 LOOKS = "a name such as cosine_decay_schedule"

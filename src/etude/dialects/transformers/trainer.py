@@ -10,11 +10,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import InputError, did_you_mean, shown
-from ..recipe import Optimizer
-from ..run import Facts, Run
-from ..units import number_text
-from .arguments import Arguments, run_over
+from ...errors import InputError, did_you_mean, shown
+from ...recipe import Optimizer
+from ...run import Facts, Run
+from ...units import number_text
+from ..arguments import Arguments, run_over
 
 
 def run_of_trainer(a: Arguments, given: Facts, notes: list[str]) -> Run:

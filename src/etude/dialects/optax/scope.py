@@ -12,15 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..arrays import Scalar
-from ..errors import InputError, did_you_mean, shown
-from ..fields import number
-from ..phases import chain, phase
-from ..run import Run
-from ..schedule import Frame, Schedule, constant
-from ..timing import skip
-from ..units import number_text
-from .arguments import Arguments, mapping, ratio
+from ...arrays import Scalar
+from ...errors import InputError, did_you_mean, shown
+from ...fields import number
+from ...phases import chain, phase
+from ...run import Run
+from ...schedule import Frame, Schedule, constant
+from ...timing import skip
+from ...units import number_text
+from ..arguments import Arguments, mapping, ratio
 
 MOST = 200  # schedules inside another
 

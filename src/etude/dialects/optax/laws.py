@@ -15,19 +15,19 @@ from itertools import accumulate, pairwise
 from operator import mul
 from typing import Any
 
-from ..arrays import Scalar
-from ..compose import between, clip
-from ..errors import shown
-from ..formulas import formula
-from ..laws import decay, steps, values
-from ..phases import chain, repeat
-from ..schedule import Schedule, constant
-from ..shapes import cosine, linear, poly
-from ..timing import hold
-from ..units import number_text
-from .arguments import Arguments, mapping, numbers_of
-from .keras_laws import late
-from .optax_scope import (
+from ...arrays import Scalar
+from ...compose import between, clip
+from ...errors import shown
+from ...formulas import formula
+from ...laws import decay, steps, values
+from ...phases import chain, repeat
+from ...schedule import Schedule, constant
+from ...shapes import cosine, linear, poly
+from ...timing import hold
+from ...units import number_text
+from ..arguments import Arguments, mapping, numbers_of
+from ..keras.laws import late
+from .scope import (
     MOST,
     Law,
     Scope,

@@ -13,11 +13,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import InputError, did_you_mean, shown
-from ..recipe import Optimizer, Recipe
-from ..run import Facts
-from .arguments import mapping, optimizer_of, run_over, steps_of
-from .paddle_laws import LAWS, law
+from ...errors import InputError, did_you_mean, shown
+from ...recipe import Optimizer, Recipe
+from ...run import Facts
+from ..arguments import mapping, optimizer_of, run_over, steps_of
+from .laws import LAWS, law
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
 NAMES = tuple(LAWS)

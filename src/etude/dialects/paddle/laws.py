@@ -12,21 +12,21 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from ..compose import between
-from ..errors import InputError, did_you_mean, shown
-from ..fields import Absolute, Level
-from ..formulas import formula
-from ..laws import decay, inverse, steps, values
-from ..phases import chain, repeat, wave
-from ..plateaus import plateau
-from ..schedule import Schedule, constant
-from ..shapes import cosine, linear, poly
-from ..units import number_text
-from .arguments import Arguments, mapping, numbers_of, ratio
-from .lambdas import factor, growth
-from .torch_cycles import cyclic_lr, one_cycle_lr
-from .torch_place import Peak, Place
-from .warm_cosine import length
+from ...compose import between
+from ...errors import InputError, did_you_mean, shown
+from ...fields import Absolute, Level
+from ...formulas import formula
+from ...laws import decay, inverse, steps, values
+from ...phases import chain, repeat, wave
+from ...plateaus import plateau
+from ...schedule import Schedule, constant
+from ...shapes import cosine, linear, poly
+from ...units import number_text
+from ..arguments import Arguments, mapping, numbers_of, ratio
+from ..lambdas import factor, growth
+from ..torch.cycles import cyclic_lr, one_cycle_lr
+from ..torch.place import Peak, Place
+from ..warm_cosine import length
 
 
 class Law(NamedTuple):

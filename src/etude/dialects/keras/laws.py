@@ -14,19 +14,19 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..arrays import Scalar
-from ..compose import between
-from ..errors import shown
-from ..expression import compile_expression
-from ..fields import number
-from ..formulas import formula
-from ..laws import decay, inverse, steps, values
-from ..phases import chain, repeat, wave
-from ..schedule import Schedule, constant
-from ..shapes import cosine, linear, poly
-from ..timing import hold, stairs
-from ..units import number_text
-from .arguments import Arguments
+from ...arrays import Scalar
+from ...compose import between
+from ...errors import shown
+from ...expression import compile_expression
+from ...fields import number
+from ...formulas import formula
+from ...laws import decay, inverse, steps, values
+from ...phases import chain, repeat, wave
+from ...schedule import Schedule, constant
+from ...shapes import cosine, linear, poly
+from ...timing import hold, stairs
+from ...units import number_text
+from ..arguments import Arguments
 
 _LARGEST = 2**24  # the last step that single precision counts
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..arrays import Scalar
-from ..errors import InputError
-from ..fields import Absolute
-from ..run import Run
-from ..schedule import Frame, Schedule
-from ..units import number_text
+from ...arrays import Scalar
+from ...errors import InputError
+from ...fields import Absolute
+from ...run import Run
+from ...schedule import Frame, Schedule
+from ...units import number_text
 
 
 class Peak(NamedTuple):

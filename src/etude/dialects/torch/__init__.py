@@ -17,16 +17,16 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from ..errors import InputError, did_you_mean, shown
-from ..fields import number
-from ..groups import Group
-from ..recipe import Optimizer, Recipe
-from ..schedule import Schedule
-from ..timing import per_epoch
-from .arguments import Arguments, mapping, numbers_of, run_of
-from .torch_chains import chained, cosine_from, cyclic_begun, resumed, sequential
-from .torch_cycles import CYCLING, momenta, one_cycle_peak, one_cycle_steps
-from .torch_description import (
+from ...errors import InputError, did_you_mean, shown
+from ...fields import number
+from ...groups import Group
+from ...recipe import Optimizer, Recipe
+from ...schedule import Schedule
+from ...timing import per_epoch
+from ..arguments import Arguments, mapping, numbers_of, run_of
+from .chains import chained, cosine_from, cyclic_begun, resumed, sequential
+from .cycles import CYCLING, momenta, one_cycle_peak, one_cycle_steps
+from .description import (
     DEFAULTS,
     GROUP_KEYS,
     MOST,
@@ -39,9 +39,9 @@ from .torch_description import (
     updates_per_epoch,
     whole,
 )
-from .torch_laws import LAWS
-from .torch_live import agree, describe
-from .torch_place import Law, Peak, Place
+from .laws import LAWS
+from .live import agree, describe
+from .place import Law, Peak, Place
 
 LOOKS = "a name such as StepLR"
 __all__ = ["LOOKS", "NAMES", "agree", "describe", "read", "takes", "whole"]

@@ -6,15 +6,15 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import shown
-from ..fields import number
-from ..recipe import Recipe
-from ..run import Facts, Run
-from ..units import number_text
-from .arguments import Arguments, run_over, whole_epochs
-from .timm_factory import FACTORY, scheduled
-from .timm_optimizers import optimizer_of_args
-from .timm_place import Words, groups_of
+from ...errors import shown
+from ...fields import number
+from ...recipe import Recipe
+from ...run import Facts, Run
+from ...units import number_text
+from ..arguments import Arguments, run_over, whole_epochs
+from .factory import FACTORY, scheduled
+from .optimizers import optimizer_of_args
+from .place import Words, groups_of
 
 _ELSEWHERE = {
     "t_initial": ("epochs", 300),

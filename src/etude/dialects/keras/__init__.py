@@ -16,17 +16,17 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from ..arrays import Scalar
-from ..errors import InputError, did_you_mean, shown
-from ..expression import compile_expression
-from ..fields import Absolute, number
-from ..formulas import formula, recursion
-from ..plateaus import plateau
-from ..recipe import Optimizer, Recipe
-from ..schedule import Schedule
-from .arguments import Arguments, mapping, optimizer_of, run_of
-from .keras_laws import LAWS, REFUSED, late, law
-from .lambdas import called, parameters, renamed, stepwise
+from ...arrays import Scalar
+from ...errors import InputError, did_you_mean, shown
+from ...expression import compile_expression
+from ...fields import Absolute, number
+from ...formulas import formula, recursion
+from ...plateaus import plateau
+from ...recipe import Optimizer, Recipe
+from ...schedule import Schedule
+from ..arguments import Arguments, mapping, optimizer_of, run_of
+from ..lambdas import called, parameters, renamed, stepwise
+from .laws import LAWS, REFUSED, late, law
 
 LOOKS = "a class_name such as CosineDecay"
 __all__ = ["LOOKS", "NAMES", "agree", "describe", "read", "takes", "whole"]

@@ -18,17 +18,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import InputError, did_you_mean, shown
-from ..fields import number
-from ..recipe import Optimizer, Recipe
-from ..run import Facts, Run
-from ..schedule import Schedule
-from ..timing import per_epoch
-from .arguments import Arguments, mapping, optimizer_of, run_over, whole_epochs
-from .timm_args import from_args
-from .timm_factory import FACTORY, noisy, scheduled
-from .timm_laws import LAWS
-from .timm_place import Line, Settings, groups_of
+from ...errors import InputError, did_you_mean, shown
+from ...fields import number
+from ...recipe import Optimizer, Recipe
+from ...run import Facts, Run
+from ...schedule import Schedule
+from ...timing import per_epoch
+from ..arguments import Arguments, mapping, optimizer_of, run_over, whole_epochs
+from .args import from_args
+from .factory import FACTORY, noisy, scheduled
+from .laws import LAWS
+from .place import Line, Settings, groups_of
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
 NAMES = tuple(LAWS)

@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from ..compose import approach, between
-from ..fields import Level
-from ..laws import values
-from ..phases import repeat
-from ..schedule import Schedule, constant
-from ..shapes import cosine, linear, poly, sigmoid
-from ..timing import kdecay
-from .timm_place import Line, Piece, Settings, joined, warmup
+from ...compose import approach, between
+from ...fields import Level
+from ...laws import values
+from ...phases import repeat
+from ...schedule import Schedule, constant
+from ...shapes import cosine, linear, poly, sigmoid
+from ...timing import kdecay
+from .place import Line, Piece, Settings, joined, warmup
 
 Shape = Callable[..., Schedule]
 """From one level to another, over a length; in cycles also told where the last drops to the second level, where it misses it."""

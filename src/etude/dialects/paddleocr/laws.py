@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..compose import between
-from ..errors import InputError, MissingFactError, did_you_mean, shown
-from ..formulas import formula
-from ..phases import chain, phase, repeat
-from ..run import Run
-from ..schedule import Schedule, constant
-from ..shapes import cosine, linear, poly
-from ..timing import skip
-from ..units import number_text
-from .arguments import Arguments, as_float, numbers_of, steps_of
-from .paddle_laws import Law, level, multi_step, one_cycle, piecewise, step, warmed
-from .torch_place import Peak
+from ...compose import between
+from ...errors import InputError, MissingFactError, did_you_mean, shown
+from ...formulas import formula
+from ...phases import chain, phase, repeat
+from ...run import Run
+from ...schedule import Schedule, constant
+from ...shapes import cosine, linear, poly
+from ...timing import skip
+from ...units import number_text
+from ..arguments import Arguments, as_float, numbers_of, steps_of
+from ..paddle.laws import Law, level, multi_step, one_cycle, piecewise, step, warmed
+from ..torch.place import Peak
 
 _COSINE_VIEW = "(1 + cos(pi * (step + 1) / {n})) ** 2 / (2 * (1 + cos(pi * step / {n})))"
 

@@ -14,19 +14,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..compose import clip
-from ..errors import InputError, shown
-from ..fields import Absolute, Level
-from ..laws import inverse, values
-from ..phases import chain, phase, repeat, wave
-from ..schedule import Schedule, constant
-from ..shapes import cosine, linear, poly, power
-from ..timing import scaled, skip
-from ..units import number_text
-from .arguments import Arguments
-from .torch_laws import reduce_on_plateau
-from .torch_place import Place
-from .transformers_greedy import followed
+from ...compose import clip
+from ...errors import InputError, shown
+from ...fields import Absolute, Level
+from ...laws import inverse, values
+from ...phases import chain, phase, repeat, wave
+from ...schedule import Schedule, constant
+from ...shapes import cosine, linear, poly, power
+from ...timing import scaled, skip
+from ...units import number_text
+from ..arguments import Arguments
+from ..torch.laws import reduce_on_plateau
+from ..torch.place import Place
+from .greedy import followed
 
 
 @dataclass

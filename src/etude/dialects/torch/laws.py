@@ -12,18 +12,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from ..compose import between
-from ..fields import Absolute
-from ..laws import decay, steps, values
-from ..phases import chain, repeat, wave
-from ..plateaus import plateau
-from ..schedule import Schedule, constant
-from ..shapes import cosine, linear, poly
-from ..timing import hold
-from .arguments import Arguments, numbers_of
-from .lambdas import factor, growth
-from .torch_cycles import ANNEALING, cyclic_lr, one_cycle_lr
-from .torch_place import Law, Place
+from ...compose import between
+from ...fields import Absolute
+from ...laws import decay, steps, values
+from ...phases import chain, repeat, wave
+from ...plateaus import plateau
+from ...schedule import Schedule, constant
+from ...shapes import cosine, linear, poly
+from ...timing import hold
+from ..arguments import Arguments, numbers_of
+from ..lambdas import factor, growth
+from .cycles import ANNEALING, cyclic_lr, one_cycle_lr
+from .place import Law, Place
 
 
 def _moves(place: Place, factor: Schedule, *, at_once: bool = False) -> Law:

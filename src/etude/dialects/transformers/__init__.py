@@ -22,13 +22,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import InputError, did_you_mean, shown
-from ..groups import Group
-from ..recipe import Optimizer, Recipe
-from ..run import Facts, Run
-from .arguments import Arguments, mapping, numbers_of, optimizer_of, run_over, steps_of
-from .transformers_laws import LAWS, WITHOUT_END, WITHOUT_WARMUP, Horizon, schedules
-from .transformers_trainer import optimizer_of_trainer, parsed, run_of_trainer, warmup_of
+from ...errors import InputError, did_you_mean, shown
+from ...groups import Group
+from ...recipe import Optimizer, Recipe
+from ...run import Facts, Run
+from ..arguments import Arguments, mapping, numbers_of, optimizer_of, run_over, steps_of
+from .laws import LAWS, WITHOUT_END, WITHOUT_WARMUP, Horizon, schedules
+from .trainer import optimizer_of_trainer, parsed, run_of_trainer, warmup_of
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
 NAMES = tuple(LAWS)

@@ -12,16 +12,16 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..compose import between, clip
-from ..errors import MissingFactError
-from ..fields import Absolute, Level
-from ..laws import inverse, steps
-from ..phases import chain
-from ..plateaus import plateau
-from ..schedule import Schedule, constant
-from ..shapes import cosine, exponential, linear, power
-from .timm_cycles import Shape, cosine_lr, poly_lr, tanh_lr
-from .timm_place import Line, Piece, Settings, joined, warmup
+from ...compose import between, clip
+from ...errors import MissingFactError
+from ...fields import Absolute, Level
+from ...laws import inverse, steps
+from ...phases import chain
+from ...plateaus import plateau
+from ...schedule import Schedule, constant
+from ...shapes import cosine, exponential, linear, power
+from .cycles import Shape, cosine_lr, poly_lr, tanh_lr
+from .place import Line, Piece, Settings, joined, warmup
 
 _MOST = 100  # drops that are listed
 _CHECKED = 100_000  # drops, some tenths of a second

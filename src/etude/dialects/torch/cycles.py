@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..compose import between
-from ..errors import shown
-from ..fields import Absolute
-from ..laws import decay
-from ..phases import chain, repeat, wave
-from ..schedule import Schedule, constant
-from ..shapes import cosine, linear
-from ..timing import skip
-from .arguments import Arguments
-from .lambdas import factor
-from .torch_place import Law, Peak, Place
+from ...compose import between
+from ...errors import shown
+from ...fields import Absolute
+from ...laws import decay
+from ...phases import chain, repeat, wave
+from ...schedule import Schedule, constant
+from ...shapes import cosine, linear
+from ...timing import skip
+from ..arguments import Arguments
+from ..lambdas import factor
+from .place import Law, Peak, Place
 
 
 def cyclic_lr(a: Arguments, place: Place) -> Law:

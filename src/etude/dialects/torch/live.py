@@ -7,9 +7,9 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from ..errors import InputError
-from ..recipe import Recipe
-from ..run import Run
+from ...errors import InputError
+from ...recipe import Recipe
+from ...run import Run
 
 # The arguments of a scheduler, by the attributes in which it keeps them.
 _KEPT: dict[str, tuple[str, ...]] = {

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import InputError, did_you_mean, shown
-from ..fields import number
-from .arguments import Arguments, mapping
-from .torch_laws import LAWS
+from ...errors import InputError, did_you_mean, shown
+from ...fields import number
+from ..arguments import Arguments, mapping
+from .laws import LAWS
 
 NAMES = (*LAWS, "SequentialLR", "ChainedScheduler")
 _SHARED = ("LinearLR", "OneCycleLR", "CyclicLR", "CosineAnnealingWarmRestarts")  # Paddle has them too, each with its rate inside

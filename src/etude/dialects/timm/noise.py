@@ -16,7 +16,7 @@ import struct
 from collections.abc import Iterator
 from functools import lru_cache
 
-from ..errors import InputError
+from ...errors import InputError
 
 MOST = 10_000
 """Noisy values in a recipe."""

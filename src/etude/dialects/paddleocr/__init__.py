@@ -19,11 +19,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import InputError, shown
-from ..recipe import Optimizer, Recipe
-from ..run import Facts, Run
-from .arguments import Arguments, as_float, mapping, run_over
-from .paddleocr_laws import LAWS, Horizon, law
+from ...errors import InputError, shown
+from ...recipe import Optimizer, Recipe
+from ...run import Facts, Run
+from ..arguments import Arguments, as_float, mapping, run_over
+from .laws import LAWS, Horizon, law
 
 __all__ = ["LOOKS", "NAMES", "read", "takes"]
 NAMES = tuple(LAWS)

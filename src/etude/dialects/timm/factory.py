@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import MissingFactError, shown
-from ..fields import number
-from ..laws import values
-from ..run import Run
-from ..schedule import Schedule
-from ..timing import per_epoch
-from ..units import number_text
-from .arguments import Arguments
-from .timm_cycles import cycle_length
-from .timm_laws import CYCLIC, LAWS
-from .timm_noise import factors
-from .timm_place import Line, Settings, Words
+from ...errors import MissingFactError, shown
+from ...fields import number
+from ...laws import values
+from ...run import Run
+from ...schedule import Schedule
+from ...timing import per_epoch
+from ...units import number_text
+from ..arguments import Arguments
+from .cycles import cycle_length
+from .laws import CYCLIC, LAWS
+from .noise import factors
+from .place import Line, Settings, Words
 
 CLASSES = {
     "cosine": "CosineLRScheduler",

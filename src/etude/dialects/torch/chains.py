@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-from ..compose import between
-from ..fields import Absolute
-from ..folding import fold
-from ..phases import chain, phase, repeat, wave
-from ..schedule import Schedule, constant
-from ..timing import skip
-from .arguments import Arguments
-from .torch_place import Law, Place
+from ...compose import between
+from ...fields import Absolute
+from ...folding import fold
+from ...phases import chain, phase, repeat, wave
+from ...schedule import Schedule, constant
+from ...timing import skip
+from ..arguments import Arguments
+from .place import Law, Place
 
 
 def chained(laws: list[Law], every: str | None = None) -> Law:

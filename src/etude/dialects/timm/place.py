@@ -11,15 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..errors import InputError
-from ..fields import Absolute, Level
-from ..groups import Group
-from ..phases import chain, phase
-from ..schedule import Schedule, constant
-from ..shapes import linear
-from ..timing import skip
-from ..units import number_text
-from .arguments import Arguments, numbers_of
+from ...errors import InputError
+from ...fields import Absolute, Level
+from ...groups import Group
+from ...phases import chain, phase
+from ...schedule import Schedule, constant
+from ...shapes import linear
+from ...timing import skip
+from ...units import number_text
+from ..arguments import Arguments, numbers_of
 
 Words = Mapping[str, tuple[str, Any]]
 """Of each setting, by the scheduler's name for it: the name in a description, and what it is where nothing is said."""
