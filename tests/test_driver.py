@@ -335,6 +335,14 @@ def test_a_single_unnamed_group_is_the_plans_only_one():
         optimizer.step()
 
 
+def test_a_rate_that_a_tensor_holds_in_32_bits_is_no_other_rate():
+    optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=torch.tensor(1 / 30))
+    etude.torch.drive(optimizer, etude.read("linear(1, 0)").override(lr=1 / 30, steps=4).plan())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", EtudeWarning)
+        optimizer.step()
+
+
 def test_a_run_that_no_driver_counted_is_taken_over_where_it_stands():
     recipe = etude.read("linear(1, 0)").override(lr=0.1, steps=10)
     net = nn.Linear(1, 1)

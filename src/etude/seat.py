@@ -44,7 +44,7 @@ class Seat:
             name = self._name(group)
             known = [float(group[key]) for key in ("lr", "initial_lr", "max_lr") if key in group]
             right = (float(self.plan.recipe.base("lr", name) or 0.0), now[name])
-            if not any(abs(rate - one) <= 1e-9 * abs(one) for rate in known for one in right):
+            if not any(abs(rate - one) <= 1e-6 * abs(one) for rate in known for one in right):  # a tensor may hold 32 bits
                 return name, known[0]
         return None
 
