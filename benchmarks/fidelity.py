@@ -21,6 +21,7 @@ import math
 import sys
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,7 +82,7 @@ def records(path: Path) -> Iterator[Mapping[str, Any]]:
     except (EOFError, OSError, RecursionError, ValueError, zlib.error) as error:
         raise BrokenFileError(f"{path} holds no traces: {error}") from None
     for number, record in enumerate(found):
-        needed = ("id", "framework", "settings")
+        needed = ("id", "framework", "schedule" if isinstance(record, dict) and "schedule" in record else "settings")
         missing = [key for key in needed if key not in record] if isinstance(record, dict) else list(needed)
         if missing:
             raise BrokenFileError(f"{path}: record {number} has no {missing[0]}")
@@ -165,7 +166,8 @@ def recreate(record: Mapping[str, Any]) -> tuple[Plan, list[float]]:
     if record["framework"] not in CASES:
         raise etude.InputError(f"there is no reader for {record['framework']} yet")
     case = CASES[record["framework"]](record)
-    plan = etude.read(case.description, dialect=case.dialect).override(**case.facts).plan()
+    recipe = etude.read(case.description, dialect=case.dialect).override(**case.facts)
+    plan = (replace(recipe, groups=case.groups) if case.groups else recipe).plan()
     names = plan.watched()
     if names:
         plan = plan.fed((update, names[0], value) for update, value in case.metrics)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import etude
+from etude import Group
 
 
 @dataclass
@@ -18,6 +21,7 @@ class Case:
         first: The index of the first recorded step.
         stride: How many steps lie between two that were recorded.
         metrics: (updates made, value) of what a plateau was fed.
+        groups: Parameter groups that were recorded, in place of those that the description makes.
     """
 
     description: Any
@@ -26,6 +30,7 @@ class Case:
     first: int = 0
     stride: int = 1
     metrics: Sequence[tuple[int, float]] = ()
+    groups: dict[str, Group] = field(default_factory=dict)
 
 
 Record = Mapping[str, Any]
@@ -129,6 +134,51 @@ def _transformers(record: Record) -> Case:
     return Case(description, "transformers", metrics=_fed(settings.get("metrics", [])))
 
 
+def _mm(record: Record, config: dict[str, Any]) -> Case:
+    """Return a config of OpenMMLab for the run and the groups that were recorded; of what was refused there are none."""
+    facts = {"steps_per_epoch": record["iters_per_epoch"]}
+    if scale := record.get("auto_scale"):
+        config["auto_scale_lr"] = {"enable": True, "base_batch_size": scale["base_batch_size"]}
+        facts["batch_size"] = scale["world_size"] * scale["batch_size"]
+    groups = {
+        group["name"]: Group(pattern=group["name"], lr=group["lr0"], momentum=group.get("momentum0"))
+        for group in record.get("groups", [])
+    }
+    return Case(config, facts=facts, groups=groups)
+
+
+def _mmcv(record: Record) -> Case:
+    config = {key: value for key, value in record["schedule"].items() if value is not None}
+    for key in ("lr_config", "momentum_config"):  # what JSON made a list of was a tuple
+        if isinstance(config.get(key), dict) and isinstance(config[key].get("target_ratio"), list):
+            config[key] = {**config[key], "target_ratio": tuple(config[key]["target_ratio"])}
+    case = _mm(record, {"lr_config": None, "optimizer": record["optimizer"], **config})
+    tops = config.get("lr_config", {}).get("max_lr")
+    if isinstance(tops, list):  # one for each group
+        each = [{**case.description, "lr_config": {**config["lr_config"], "max_lr": top}} for top in tops]
+        case.description, names = each[0], list(case.groups)
+        for name, one in zip(names, each, strict=True):
+            curve = etude.read(one).override(**case.facts).schedules["lr"]
+            case.groups[name] = replace(case.groups[name], schedules={"lr": curve})
+    return case
+
+
+def _mmengine(record: Record) -> Case:
+    if "schedule" in record:
+        return _mm(record, {"optim_wrapper": {"optimizer": record["optimizer"]}, **record["schedule"]})
+    settings = record["settings"]
+    config = {
+        "optim_wrapper": {
+            "optimizer": {"type": settings["optimizer"], "lr": settings["lr"][0], "momentum": settings["momentum"]}
+        },
+        "param_scheduler": settings["schedulers"],
+        "train_cfg": {"by_epoch": True, "max_epochs": settings["epochs"]},
+    }
+    fed = [((epoch + 1) * settings["iters"], value) for epoch, value in enumerate(settings.get("metrics", []))]
+    groups = {f"group{index}": Group(pattern=f"group{index}.*", lr=lr) for index, lr in enumerate(settings["lr"])}
+    return Case(config, facts={"steps_per_epoch": settings["iters"]}, metrics=fed, groups=groups)
+
+
 CASES: dict[str, Callable[[Record], Case]] = {
     "torch": _torch,
     "keras": _keras,
@@ -144,4 +194,6 @@ CASES: dict[str, Callable[[Record], Case]] = {
     "paddle": _paddle,
     "timm": _timm,
     "hf": _transformers,
+    "mmcv1": _mmcv,
+    "mmengine": _mmengine,
 }

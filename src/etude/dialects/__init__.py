@@ -56,8 +56,23 @@ class Live(Protocol):
 
 
 _LIVE = ("torch", "keras")
-KNOWN = (*_LIVE, "yolov5", "ultralytics", "yolox", "bubbliiiing", "paddleocr", "paddle", "transformers", "timm", "optax")
-PYYAML = ("yolov5", "ultralytics", "paddleocr", "transformers", "timm")  # their tools read files with PyYAML
+KNOWN = (
+    *_LIVE,
+    *(
+        "yolov5",
+        "ultralytics",
+        "yolox",
+        "bubbliiiing",
+        "paddleocr",
+        "paddle",
+        "transformers",
+        "timm",
+        "optax",
+        "mmcv",
+        "mmengine",
+    ),
+)
+PYYAML = ("yolov5", "ultralytics", "paddleocr", "transformers", "timm", "mmcv", "mmengine")  # their tools read files with PyYAML
 
 
 def _module(name: str) -> Any:
@@ -95,7 +110,7 @@ def read(
         if (steps, interval) != (None, None):
             raise InputError(f"steps= and interval= are for schedulers of torch and Keras; a recipe of {found} says both itself")
         return Origin(
-            Reading(found, copy.deepcopy(dict(source)), dict(settings or {}), dialect is not None), where, name
+            Reading(found, copy.deepcopy(dict(source)), dict(settings or {}), dialect is not None, name), where, name
         ).recipe()
     module: Live = _module(found)
     description: Mapping[str, Any] = overlaid(source, settings or {})
@@ -112,6 +127,7 @@ class Reading:
     source: Mapping[str, Any]
     settings: Mapping[str, Any]
     insisted: bool = False
+    stem: str | None = None  # of the file, whose name may say something, too
 
     def __call__(self, given: Facts) -> Recipe:
         recipe = self._read(self.settings, given)
@@ -126,7 +142,10 @@ class Reading:
 
     def _read(self, settings: Mapping[str, Any], given: Facts) -> Recipe:
         module: Dialect = _module(self.dialect)
-        return module.read(overlaid(self.source, settings), given)
+        source = overlaid(self.source, settings)
+        recipe = module.read(source, given)
+        named = getattr(module, "named", None) if self.stem else None
+        return named(self.stem, source, recipe) if named else recipe
 
     def _idle(self, key: str, recipe: Recipe, given: Facts) -> bool:
         """Whether the recipe is the same without a setting: it may be misspelt."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ...compose import between
@@ -84,8 +85,8 @@ def one_cycle_lr(a: Arguments, place: Place) -> Law:
     over = place.followed and place.length == total  # it is read at step `total`, where torch goes on past the end
     if over and shape is linear:
         raise a.refuse(f"{total + 1} steps of it run past its end, where torch's line goes below; give its phase {total} at most")
-    momentum = (_phases(place, shape, ends, levels, over), base) if a.flag("cycle_momentum", True) else None
-    return Law(_phases(place, shape, ends, lr, over), sets=True, momentum=momentum)
+    momentum = (annealed(place.span, shape, ends, levels, over), base) if a.flag("cycle_momentum", True) else None
+    return Law(annealed(place.span, shape, ends, lr, over), sets=True, momentum=momentum)
 
 
 CYCLING = {"CyclicLR": {"base": 0.8, "max": 0.9}, "OneCycleLR": {"base": 0.85, "max": 0.95}}
@@ -111,16 +112,23 @@ def one_cycle_peak(a: Arguments, group: int, groups: int) -> Peak:
     return Peak(top, top / first, top / first / last)
 
 
-def _phases(place: Place, shape: Any, ends: list[float], levels: list[Any], over: bool) -> Schedule:
-    """Return shapes one after the other; the first that ends above step 0 may have begun before it, where no step is."""
+def annealed(span: Callable[[float], str], shape: Any, ends: list[float], levels: list[Any], over: bool = False) -> Schedule:
+    """Return shapes one after the other; the first that ends above step 0 may have begun before it, where no step is.
+
+    Args:
+        span: Makes a length of a number of steps.
+        shape: cosine or linear.
+        ends, levels: Where each shape ends, and the levels between which they lead, one more.
+        over: Whether the last goes on past its end.
+    """
     phases: list[Schedule] = []
     begin = 0.0
     for index, (end, low, high) in enumerate(zip(ends, levels, levels[1:], strict=False)):
         if end > begin and end > 0:
-            span = place.span(end - begin)
-            moved = wave(low, high, half=span) if over and index == len(ends) - 1 else shape(low, high, over=span)
-            phases.append(moved if begin >= 0 else skip(moved, place.span(-begin)))
+            length = span(end - begin)
+            moved = wave(low, high, half=length) if over and index == len(ends) - 1 else shape(low, high, over=length)
+            phases.append(moved if begin >= 0 else skip(moved, span(-begin)))
         elif index == len(ends) - 1 and not phases:  # a run of one step: it holds the last level
-            phases.append(skip(wave(low, high, half=place.span(end - begin)), place.span(-begin)) if over else constant(high))
+            phases.append(skip(wave(low, high, half=span(end - begin)), span(-begin)) if over else constant(high))
         begin = end
     return chain(*phases)

@@ -1,0 +1,180 @@
+"""mmengine's configs, those of MMDetection 3.x and its sisters: optim_wrapper, param_scheduler, train_cfg.
+
+Schedulers count iterations or epochs, and several may act on one value: together they are a chain, a product or a `fold`. With
+accumulative_counts they still follow iterations, and so does the recipe: its clock is the batch.
+
+Source: mmengine/runner/runner.py, optim/scheduler/param_scheduler.py and hooks/param_scheduler_hook.py of mmengine 0.10.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ...errors import InputError, did_you_mean, shown
+from ...recipe import Recipe
+from ...run import Facts, Run
+from ...schedule import constant
+from ..arguments import Arguments, mapping, only, run_over, whole_epochs
+from ..openmmlab import batches_of, groups_of, kind_of, optimizer_of, repeats, run_facts, scaled, told_by_name
+from .compose import composed
+from .pieces import LAWS, Loop, Piece, Taken
+
+__all__ = ["LOOKS", "NAMES", "named", "read", "takes"]
+LOOKS = "optim_wrapper or param_scheduler"
+_ENDINGS = {"LR": "lr", "Momentum": "momentum", "ParamScheduler": "", "LRRatio": "lr", "WeightDecay": "weight_decay"}
+NAMES = (*(f"{name}LR" for name in LAWS), *(f"{name}Momentum" for name in LAWS if name != "OneCycle"))
+_DEAD = {
+    "optimizer": "optim_wrapper.optimizer",
+    "optimizer_config": "optim_wrapper",
+    "lr_config": "param_scheduler",
+    "momentum_config": "param_scheduler",
+    "runner": "train_cfg",
+    "total_epochs": "train_cfg.max_epochs",
+}
+"""What mmcv read, and what mmengine reads in its place."""
+
+
+def takes(source: Mapping[str, Any]) -> bool:
+    """Whether a description is a config of mmengine."""
+    return "optim_wrapper" in source or "param_scheduler" in source
+
+
+def read(source: Mapping[str, Any], given: Facts) -> Recipe:
+    """Read a config.
+
+    Args:
+        source: The config, with all its bases in it.
+        given: Facts of the run; `batch_size` is that of all devices.
+    Raises:
+        MissingFactError: a fact of the run is missing.
+        InputError: mmengine refuses it, or no schedule says it.
+
+    Example:
+        >>> warmup = {"type": "LinearLR", "start_factor": 0.001, "by_epoch": False, "begin": 0, "end": 500}
+        >>> drops = {"type": "MultiStepLR", "begin": 0, "end": 12, "by_epoch": True, "milestones": [8, 11], "gamma": 0.1}
+        >>> wrapper = {"optimizer": {"type": "SGD", "lr": 0.02, "momentum": 0.9, "weight_decay": 0.0001}}
+        >>> loop = {"type": "EpochBasedTrainLoop", "max_epochs": 12}
+        >>> read({"optim_wrapper": wrapper, "param_scheduler": [warmup, drops], "train_cfg": loop}, {}).schedules["lr"]
+        linear(0.001, 1, over="499 steps") * steps(0.1, at=["8 epochs", "11 epochs"])
+    """
+    only(given, ("epochs", "samples", "batch_size", "devices", "steps_per_epoch", "steps"), "mmengine", "says the rest itself")
+    hook = mapping(source.get("default_hooks") or {}, "default_hooks").get("param_scheduler")
+    kind = kind_of(hook.get("type"), "default_hooks.param_scheduler.type") if isinstance(hook, Mapping) else "ParamSchedulerHook"
+    if kind != "ParamSchedulerHook":
+        raise InputError(f"default_hooks.param_scheduler is {kind}, which writes rates of its own and is not read")
+    wrapper = mapping(source.get("optim_wrapper"), "optim_wrapper")
+    if "optimizer" not in wrapper and any(isinstance(one, Mapping) and "optimizer" in one for one in wrapper.values()):
+        raise InputError(
+            f"optim_wrapper holds several optimizers, {', '.join(map(str, wrapper))}: a recipe is of one; give one of them"
+        )
+    notes = [f"ignored: {key}: mmengine reads {theirs} instead" for key, theirs in _DEAD.items() if key in source]
+    run, loop = _run(source, wrapper, given, notes)
+    settings = mapping(wrapper.get("optimizer"), "optim_wrapper: optimizer")
+    optimizer = optimizer_of(settings, "optim_wrapper: optimizer")
+    optimizer = replace(optimizer, lr=scaled(optimizer.lr, source.get("auto_scale_lr"), run.batch_size, notes))
+    if wrapper.get("clip_grad"):
+        notes.append(f"clip_grad {shown(wrapper['clip_grad'])}: clipping is left to your loop")
+    schedules = {
+        name: composed(pieces, loop)
+        for name, pieces in _pieces(source.get("param_scheduler"), loop).items()
+        if name == "lr" or pieces
+    }
+    if "momentum" in schedules and optimizer.base("momentum") is None:
+        raise InputError(f"param_scheduler: {optimizer.name} has no momentum to be scheduled")
+    return Recipe(
+        optimizer=optimizer,
+        groups=groups_of(wrapper, optimizer, "optim_wrapper", notes),
+        schedules=schedules,
+        clock="batch" if loop.tick == "batches" else "step",
+        run=run,
+        name="mmengine",
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def named(stem: str, source: Mapping[str, Any], recipe: Recipe) -> Recipe:
+    """Return a recipe with what its file's name says of it."""
+    loader, scale = source.get("train_dataloader"), source.get("auto_scale_lr")
+    return told_by_name(
+        stem,
+        recipe,
+        iterations=mapping(source.get("train_cfg"), "train_cfg").get("max_iters"),
+        repeat=repeats(loader.get("dataset")) if isinstance(loader, Mapping) else 1,
+        batch=loader.get("batch_size") if isinstance(loader, Mapping) else None,
+        base=scale.get("base_batch_size") if isinstance(scale, Mapping) else None,
+    )
+
+
+def _run(source: Mapping[str, Any], wrapper: Mapping[str, Any], given: Facts, notes: list[str]) -> tuple[Run, Loop]:
+    """Return the run that train_cfg and the loader make, and what its schedulers are asked by."""
+    a = Arguments("train_cfg", mapping(source.get("train_cfg"), "train_cfg"))
+    kind, by_epoch = a.take("type", None), a.take("by_epoch", None)
+    if (kind is None) == (by_epoch is None):
+        raise a.refuse("there must be one of type and by_epoch, by which mmengine builds its loop: it refuses both, and neither")
+    if kind is not None:
+        by_epoch = "Iter" not in kind_of(kind, "train_cfg: type")
+    counts = Arguments("optim_wrapper", wrapper).whole("accumulative_counts", 1, least=1)
+    own, times = _loaded(source.get("train_dataloader"), given, notes)
+    if counts > 1 and given.get("steps_per_epoch") is not None:
+        raise a.refuse("with accumulative_counts an epoch is counted in batches: give --samples and --batch-size")
+    if given.get("steps" if by_epoch else "epochs") is not None:
+        raise a.refuse(
+            "it counts epochs: give --epochs, not --steps" if by_epoch else "it counts iterations: give --steps, not --epochs"
+        )
+    if by_epoch:
+        own["epochs"] = a.whole("max_epochs", least=1)
+        run = run_facts(run_over(own, given), times, notes)
+        part = run.parts()[0]
+        epochs = whole_epochs(run.epochs, "train_cfg")
+        loop = Loop(epochs, None, per_epoch=part.steps and int(part.steps), notes=notes)
+        if counts == 1:
+            return run, loop
+        return run.override(accumulate=constant(counts)), replace(loop, tick="batches")
+    iterations = given.get("steps") or a.whole("max_iters", least=1)
+    run = run_facts(run_over({**own, "steps": iterations}, given), times, notes)
+    part = run.parts()[0]
+    loop = Loop(None, iterations, per_epoch=part.steps and int(part.steps), notes=notes)
+    if counts == 1:
+        return run, loop
+    size = run.batch_size or 1
+    notes.append(f"the run is shown as one epoch of {iterations} batches, as mmengine counts it: {counts} of them make an update")
+    whole = Run(epochs=1, samples=iterations * size, batch_size=size, devices=run.devices, accumulate=constant(counts))
+    return whole, replace(loop, tick="batches")
+
+
+def _loaded(loader: Any, given: Facts, notes: list[str]) -> tuple[dict[str, Any], int]:
+    """Return the facts that a loader says, and how many times an epoch goes through the samples."""
+    if not isinstance(loader, Mapping):
+        return batches_of(None, "batch_size", given, notes), 1
+    own = batches_of(loader.get("batch_size"), "batch_size", given, notes)
+    if loader.get("drop_last") is True and given.get("steps_per_epoch") is None:
+        own["drop_last"] = True
+    return own, repeats(loader.get("dataset"))
+
+
+def _pieces(given: Any, loop: Loop) -> dict[str, list[Piece]]:
+    """Return the schedulers of a config, by what they schedule."""
+    if isinstance(given, Mapping) and "type" not in given and given:
+        raise InputError(
+            f"param_scheduler is for several optimizers, {', '.join(map(str, given))}: a recipe is of one; give one of them"
+        )
+    made: dict[str, list[Piece]] = {"lr": []}
+    for one in given if isinstance(given, list | tuple) else [given] if given else []:
+        settings = dict(mapping(one, "param_scheduler"))
+        settings.pop("_scope_", None)
+        name = kind_of(settings.pop("type", None), "param_scheduler: type")
+        ending = next((end for end in sorted(_ENDINGS, key=len, reverse=True) if name.endswith(end)), None)
+        law = LAWS.get(name.removesuffix(ending)) if ending else None
+        if ending is None or law is None or (ending == "LRRatio" and name != "PolyLRRatio"):
+            raise InputError(f"param_scheduler: there is no {shown(name)}{did_you_mean(name, NAMES)}")
+        a = Taken(name, settings, loop)
+        hyperparameter = _ENDINGS[ending] or str(a.take("param_name"))
+        if hyperparameter not in ("lr", "momentum", "weight_decay"):
+            raise a.refuse(f"param_name must be lr, momentum or weight_decay, got {shown(hyperparameter)}")
+        if name.startswith("OneCycle") and hyperparameter != "lr":
+            raise a.refuse("it is for the learning rate alone")
+        made.setdefault(hyperparameter, []).append(law(a))
+        a.done()
+    return made

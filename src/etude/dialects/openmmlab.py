@@ -1,0 +1,200 @@
+"""What the configs of MMDetection 2.x (mmcv) and 3.x (mmengine) have in common: optimizers, groups, batches, names of files.
+
+Source: DefaultOptimizerConstructor of mmcv 1.7.2 and DefaultOptimWrapperConstructor of mmengine 0.10.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..errors import InputError, MissingFactError, shown
+from ..groups import Group
+from ..recipe import Optimizer, Recipe
+from ..run import Run
+from .arguments import Arguments, mapping, numbers_of
+from .mmnames import decode, disagreements
+from .torch.description import DEFAULTS
+
+_SCALARS = (bool, int, float, str)
+_MULTS = ("bias_lr_mult", "bias_decay_mult", "norm_decay_mult", "dwconv_decay_mult", "flat_decay_mult", "dcn_offset_lr_mult")
+
+
+def kind_of(value: Any, what: str) -> str:
+    """Return the name of a type that a config names: `SGD` of "SGD", "mmdet.SGD" or an imported torch.optim.sgd.SGD."""
+    if not isinstance(value, str) or not value:
+        raise InputError(f"{what} must be a name, got {shown(value)}")
+    return value.rpartition(".")[2]
+
+
+def optimizer_of(given: Mapping[str, Any], where: str) -> Optimizer:
+    """Return the optimizer of its settings; where they are silent it is what torch's own default is."""
+    a = Arguments(where, given)
+    name = kind_of(a.take("type"), f"{where}: type")
+    own = DEFAULTS.get(name, {})
+    if "lr" not in given and "lr" not in own:
+        raise a.missing("lr")
+    a.take("_scope_", None)
+    betas = a.take("betas", own.get("betas"))
+    if betas is not None:
+        betas = tuple(numbers_of(betas, f"{where}: betas"))
+    momentum = a.number("momentum", own.get("momentum", 0.0)) if betas is None and "momentum" in {**own, **given} else None
+    return Optimizer(
+        name=name,
+        lr=a.number("lr", own.get("lr", 0.0)),
+        momentum=momentum,
+        betas=betas,
+        nesterov=a.flag("nesterov", False),
+        weight_decay=a.number("weight_decay", own.get("weight_decay", 0.0)),
+        eps=a.number("eps") if "eps" in given else None,
+        options={str(key): value for key, value in a.given.items() if key not in a.taken and isinstance(value, _SCALARS)},
+    )
+
+
+def groups_of(wrapper: Mapping[str, Any], optimizer: Optimizer, where: str, notes: list[str]) -> dict[str, Group]:
+    """Return the groups that paramwise_cfg makes, as rules: custom keys by their length, then norms, biases and the rest.
+
+    Args:
+        wrapper: What holds paramwise_cfg, constructor and the optimizer's settings.
+        optimizer: Whose lr and weight_decay are multiplied.
+        where: What it is called, for messages.
+        notes: What can't be said in rules is told here.
+    """
+    constructor = wrapper.get("constructor")
+    if constructor is not None and not kind_of(constructor, f"{where}: constructor").startswith("DefaultOptim"):
+        notes.append(
+            f"{constructor} makes groups by the model: they are not read, and here is one with the optimizer's own values"
+        )
+        return {}
+    a = Arguments(f"{where}: paramwise_cfg", mapping(wrapper.get("paramwise_cfg") or {}, f"{where}: paramwise_cfg"))
+    keys = mapping(a.take("custom_keys", {}), f"{a.name}: custom_keys")
+    mults = {key: a.number(key, 1.0) for key in _MULTS}
+    a.take("bypass_duplicate", None)
+    if unread := [str(key) for key in a.given if key not in a.taken]:
+        notes.append(f"ignored: {a.name}: {', '.join(unread)}: the default constructor has no such setting")
+    groups: dict[str, Group] = {}
+    decays = any("decay" in key for key in a.given if key != "flat_decay_mult")
+    for key in sorted(sorted(map(str, keys)), key=len, reverse=True):  # the longest that a name holds counts
+        one = Arguments(f"{a.name}: {key}", mapping(keys[key], f"{a.name}: {key}"))
+        decays |= "decay_mult" in one.given
+        lr, decay = one.number("lr_mult", 1.0), one.number("decay_mult", 1.0)
+        groups[_name(key, groups)] = _group(optimizer, lr, decay, pattern=f"*{_literal(key)}*")
+        if other := [str(word) for word in one.given if word not in one.taken]:
+            notes.append(f"ignored: {one.name}: {', '.join(other)}: a custom key has lr_mult and decay_mult")
+    if decays and mapping(wrapper.get("optimizer", wrapper), where).get("weight_decay") is None:
+        raise a.refuse("weight_decay must be given where it is multiplied: the framework refuses it so")
+    if mults["dcn_offset_lr_mult"] != 1:
+        groups["dcn offset"] = _group(optimizer, mults["dcn_offset_lr_mult"], 1.0, pattern="*conv_offset*")
+    bias, norm = (mults["bias_lr_mult"], mults["bias_decay_mult"]), (1.0, mults["norm_decay_mult"])
+    if bias == norm != (1.0, 1.0):
+        groups["norm and bias"] = _group(optimizer, *norm, kind=("norm", "bias"))
+    else:
+        if norm != (1.0, 1.0):
+            groups["norm"] = _group(optimizer, *norm, kind="norm")
+        if bias != (1.0, 1.0):
+            groups["bias"] = _group(optimizer, *bias, kind="bias")
+        if groups.keys() & {"norm", "bias"}:
+            notes.append("to the framework a norm's bias is the norm's; rules of groups see it as a bias")
+    notes += [
+        f"{key} {mults[key]:g} goes by a parameter's shape, which rules of groups don't see: it is not read"
+        for key in ("dwconv_decay_mult", "flat_decay_mult")
+        if mults[key] != 1
+    ]
+    return {**groups, "rest": Group()} if groups else {}
+
+
+def _group(optimizer: Optimizer, lr: float, decay: float, **rule: Any) -> Group:
+    rate = optimizer.lr * lr if lr != 1 else None
+    return Group(**rule, lr=rate, weight_decay=(optimizer.weight_decay or 0.0) * decay if decay != 1 else None)
+
+
+def _name(key: str, groups: Mapping[str, Group]) -> str:
+    """Return a group's name of a key, which may hold what no name holds."""
+    made = "".join(letter if letter.isalnum() or letter in " .:+-_" else "-" for letter in key).strip() or "key"
+    while made in groups or made == "rest":
+        made += "-"
+    return made
+
+
+def _literal(key: str) -> str:
+    """Return a pattern of a key as it is written."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in key)
+
+
+def scaled(lr: float, scale: Any, batch: int | None, notes: list[str]) -> float:
+    """Return the rate that auto_scale_lr makes of one: in proportion to the batch, where it is enabled.
+
+    Args:
+        lr: The rate that the config says, which is for `base_batch_size`.
+        scale: The mapping auto_scale_lr, or None.
+        batch: Samples of a batch over all devices.
+    """
+    if not isinstance(scale, Mapping):
+        return lr
+    base = scale.get("base_batch_size")
+    if scale.get("enable") is not True:
+        if isinstance(base, int) and batch and batch != base:
+            notes.append(
+                f"lr {lr:g} is for a batch of {base}, and it is {batch}: --set auto_scale_lr.enable=true makes it "
+                f"{batch / base * lr:g}"
+            )
+        return lr
+    if isinstance(base, bool) or not isinstance(base, int) or base <= 0:
+        raise InputError(f"auto_scale_lr: base_batch_size must be a whole number above 0, got {shown(base)}")
+    if batch is None:
+        raise MissingFactError("auto_scale_lr follows from the batch: give --batch-size, or --devices")
+    if batch != base:
+        notes.append(f"auto_scale_lr: lr is {lr:g} * {batch} / {base} = {batch / base * lr:g}")
+    return batch / base * lr
+
+
+def repeats(dataset: Any, depth: int = 0) -> int:
+    """Return how many times an epoch goes through a dataset: RepeatDataset around it, or around what wraps it."""
+    if isinstance(dataset, list | tuple):
+        return repeats(dataset[0], depth + 1) if len(dataset) == 1 else 1
+    if not isinstance(dataset, Mapping) or depth > 20:
+        return 1
+    times = dataset.get("times", 1) if str(dataset.get("type")).rpartition(".")[2] == "RepeatDataset" else 1
+    return (times if isinstance(times, int) and times > 0 else 1) * repeats(dataset.get("dataset"), depth + 1)
+
+
+def told_by_name(stem: str, recipe: Recipe, *, iterations: int | None, repeat: int, batch: Any, base: Any) -> Recipe:
+    """Return a recipe with what its file's name says, and where it says what the content doesn't."""
+    name = decode(stem)
+    lines = disagreements(
+        name,
+        epochs=recipe.run.epochs if iterations is None else None,
+        iterations=iterations,
+        repeat=repeat,
+        batch_per_gpu=batch if isinstance(batch, int) else None,
+        base_batch_size=base if isinstance(base, int) else None,
+    )
+    told: Sequence[str] = [line for line in (name.line(), *lines) if line]
+    return replace(recipe, notes=(*told, *recipe.notes)) if told else recipe
+
+
+def run_facts(run: Run, times: int, notes: list[str]) -> Run:
+    """Return a run whose epochs go several times through the samples, where they do."""
+    if times > 1:
+        notes.append(f"RepeatDataset: an epoch goes {times} times through the samples")
+        if run.samples:
+            return run.override(samples=run.samples * times)
+    return run
+
+
+def batches_of(size: Any, key: str, given: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
+    """Return the facts of a loader that says one device's batch.
+
+    Args:
+        size: Its batch, if it says one.
+        key: What it calls it.
+        given: The facts that were given beside the config.
+    """
+    devices = given.get("devices") or 1
+    own: dict[str, Any] = {"devices": devices}
+    if isinstance(size, int) and not isinstance(size, bool) and given.get("batch_size") is None:
+        own["batch_size"] = size * devices
+        if given.get("samples") and not given.get("devices"):
+            notes.append(f"{key} {size} is one device's: --devices says how many there are")
+    return own
