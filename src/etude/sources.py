@@ -25,6 +25,7 @@ def read(
     settings: Mapping[str, Any] | None = None,
     steps: int | None = None,
     interval: str | None = None,
+    root: str | Path | None = None,
 ) -> Recipe:
     """Read a recipe from a path, a name, an expression, or a framework's own settings.
 
@@ -37,6 +38,7 @@ def read(
             takes from a command line, such as {"cos_lr": True} of YOLOv5.
         steps: How many values of a live function may be written as a table, where its text can't be had.
         interval: What a live scheduler's step follows: each "step" (update, the default) or each "epoch".
+        root: The folder out of which the bases of a config of OpenMMLab are not looked for; its repository's by default.
     Returns:
         The recipe. Where a foreign one leaves out facts of the run that its values follow from, it is complete as soon as
         `override` or `plan` gives them; until then it asks for them.
@@ -49,7 +51,7 @@ def read(
         >>> read({"name": "ExponentialLR", "gamma": 0.9}).schedules
         {'lr': decay(0.9, per="1 step")}
     """
-    asked = _Asked(dialect, _checked(settings), steps, interval)
+    asked = _Asked(dialect, _checked(settings), steps, interval, None if root is None else Path(root))
     own = isinstance(source, Recipe | Schedule) or (isinstance(source, str | Path) and str(source) in ready())
     if own and asked != _NOTHING:
         raise InputError(f"{_ASKED} are for a framework's recipes: a recipe or schedule of etude says all of it itself")
@@ -83,10 +85,11 @@ class _Asked(NamedTuple):
     settings: Mapping[str, Any]
     steps: int | None
     interval: str | None
+    root: Path | None = None
 
 
 _NOTHING = _Asked(None, {}, None, None)
-_ASKED = "dialect= (--as), settings= (--set), steps= and interval="
+_ASKED = "dialect= (--as), settings= (--set), root= (--root), steps= and interval="
 
 
 def _checked(settings: Any) -> Mapping[str, Any]:
@@ -101,6 +104,8 @@ def _checked(settings: Any) -> Mapping[str, Any]:
 
 def _file(path: Path, asked: _Asked) -> Recipe:
     """Read a file by what it holds: `etude: 1` is our own format, anything else a dialect's."""
+    if path.suffix == ".py":
+        return _config(path, asked)
     text, where = text_of_file(path), str(path)
     own = re.search(r"^etude[ \t]*:", text, re.MULTILINE) and asked.dialect is None
     try:
@@ -112,6 +117,20 @@ def _file(path: Path, asked: _Asked) -> Recipe:
     if asked != _NOTHING:
         raise InputError(f"{path} is a recipe of etude, which says all of it itself: {_ASKED} are for a framework's recipes")
     return loads(text, where)
+
+
+def _config(path: Path, asked: _Asked) -> Recipe:
+    """Read a config of OpenMMLab, which is a Python file: what it says is found without running it."""
+    from .dialects.pyconfig import DIALECTS, generation, resolve
+
+    if asked.dialect not in (None, *DIALECTS):
+        raise InputError(f"{path}: a Python file is read as a config of OpenMMLab: --as {' or '.join(DIALECTS)}, or nothing")
+    try:
+        found = resolve(path, asked.root, asked.dialect)
+    except InputError as error:
+        raise told(error, str(path)) from None
+    told_dialect = asked.dialect or generation(found.config)
+    return _foreign(found.config, str(path), asked._replace(dialect=told_dialect), path.stem, found.notes)
 
 
 def _plain(text: str, where: str, dialect: str | None) -> tuple[dict[str, Any], str | None]:
@@ -133,14 +152,15 @@ def _plain(text: str, where: str, dialect: str | None) -> tuple[dict[str, Any], 
     return plain if dialect in dialects.PYYAML else mapping(text, where), dialect
 
 
-def _foreign(source: Any, where: str, asked: _Asked, name: str | None = None) -> Recipe:
+def _foreign(source: Any, where: str, asked: _Asked, name: str | None = None, notes: tuple[str, ...] = ()) -> Recipe:
     """Hand a description or a live object to the dialect that knows it."""
     from . import dialects
 
     if asked.steps is not None and (type(asked.steps) is not int or not 0 < asked.steps <= _MOST_VALUES):
         raise InputError(f"steps must be a whole number from 1 to {_MOST_VALUES}, got {asked.steps!r}")
     try:
-        recipe = dialects.read(source, **asked._asdict(), where=where, name=name)
+        wanted = {key: value for key, value in asked._asdict().items() if key != "root"}
+        recipe = dialects.read(source, **wanted, where=where, name=name, notes=notes)
     except InputError:
         raise
     except Exception as error:  # a description may hold anything, and so may a live object

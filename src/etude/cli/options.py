@@ -30,9 +30,11 @@ NAMES = tuple(flag.removeprefix("--").replace("-", "_") for flag, _, _ in _FLAGS
 
 
 def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the run flags to a command, as keyword arguments named in `NAMES`, and `dialect` and `settings` of foreign recipes."""
+    """Add the run flags to a command, as keyword arguments named in `NAMES`, and those that say how a foreign recipe is read."""
     for flag, kind, text in reversed(_FLAGS):
         function = click.option(flag, type=kind, metavar="N", help=text)(function)
+    text = "The folder out of which the bases of a config of OpenMMLab are not looked for; its repository's by default."
+    function = click.option("--root", metavar="FOLDER", help=text)(function)
     text = "A setting of a foreign recipe, put over what the file says; dotted where it is nested. May be repeated."
     function = click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help=text)(function)
     return click.option("--as", "dialect", metavar="DIALECT", help="The framework whose recipe this is, to insist on it.")(
@@ -72,12 +74,12 @@ def note(
 def load(source: str, flags: dict[str, Any]) -> Recipe:
     """Read a recipe and put the flags in their place."""
     facts = dict(flags)
-    dialect, settings = facts.pop("dialect"), _settings(facts.pop("settings"))
+    dialect, settings, root = facts.pop("dialect"), _settings(facts.pop("settings")), facts.pop("root")
     if facts["accumulate"] is not None:
         facts["accumulate"] = _accumulate(facts["accumulate"])
     if facts["epochs"] is not None and facts["epochs"].is_integer():
         facts["epochs"] = int(facts["epochs"])
-    return read(source, dialect=dialect, settings=settings).override(**facts)
+    return read(source, dialect=dialect, settings=settings, root=root).override(**facts)
 
 
 def _settings(words: Sequence[str]) -> dict[str, Any]:

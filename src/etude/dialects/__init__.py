@@ -87,6 +87,7 @@ def read(
     interval: str | None = None,
     where: str = "recipe",
     name: str | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Recipe | None:
     """Read a description or a live object by the dialect that knows it; None where none does.
 
@@ -97,7 +98,8 @@ def read(
         steps: How many values of a live function may be written as a table.
         interval: What a scheduler's step follows, "step" or "epoch".
         where: What to call the source in messages.
-        name: What to call the recipe, if it isn't to be called what the dialect calls it.
+        name: What to call the recipe, if it isn't to be called what the dialect calls it: its file's name, without the ending.
+        notes: What is to be told of the source before all else.
     """
     if not isinstance(source, Mapping):
         if settings:
@@ -110,7 +112,7 @@ def read(
         if (steps, interval) != (None, None):
             raise InputError(f"steps= and interval= are for schedulers of torch and Keras; a recipe of {found} says both itself")
         return Origin(
-            Reading(found, copy.deepcopy(dict(source)), dict(settings or {}), dialect is not None, name), where, name
+            Reading(found, copy.deepcopy(dict(source)), dict(settings or {}), dialect is not None, name, notes), where, name
         ).recipe()
     module: Live = _module(found)
     description: Mapping[str, Any] = overlaid(source, settings or {})
@@ -128,6 +130,7 @@ class Reading:
     settings: Mapping[str, Any]
     insisted: bool = False
     stem: str | None = None  # of the file, whose name may say something, too
+    notes: tuple[str, ...] = ()
 
     def __call__(self, given: Facts) -> Recipe:
         recipe = self._read(self.settings, given)
@@ -138,7 +141,7 @@ class Reading:
         )
         if self.insisted and not _module(self.dialect).takes(self.source):
             idle = (f"nothing in it tells {self.dialect}, which is known by {_module(self.dialect).LOOKS}", *idle)
-        return replace(recipe, notes=(*recipe.notes, *idle)) if idle else recipe
+        return replace(recipe, notes=(*self.notes, *recipe.notes, *idle)) if idle or self.notes else recipe
 
     def _read(self, settings: Mapping[str, Any], given: Facts) -> Recipe:
         module: Dialect = _module(self.dialect)
@@ -162,15 +165,25 @@ def overlaid(source: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str
     plain = dict(source)
     for key, value in settings.items():
         *above, last = str(key).split(".")
-        inner = plain
+        inner: Any = plain
         for word in above:
-            found = inner.get(word)
-            if not isinstance(found, Mapping | None):
+            place = _place(inner, word, key)
+            found = inner[place] if isinstance(inner, list) or place in inner else None
+            if not isinstance(found, Mapping | list | tuple | None):
                 raise InputError(f"setting {key}: {shown(word)} is {shown(found)}, which holds no keys")
-            inner[word] = dict(found or {})
-            inner = inner[word]
-        inner[last] = value
+            inner[place] = list(found) if isinstance(found, list | tuple) else dict(found or {})
+            inner = inner[place]
+        inner[_place(inner, last, key)] = value
     return plain
+
+
+def _place(inner: Any, word: str, key: str) -> Any:
+    """Return the key or, in a list, the index that a word of a dotted key means."""
+    if not isinstance(inner, list):
+        return word
+    if not word.isdecimal() or int(word) >= len(inner):
+        raise InputError(f"setting {key}: {shown(word)} must be an index of a list of {len(inner)}")
+    return int(word)
 
 
 def _live(source: Any, dialect: str | None, steps: int | None, interval: str | None) -> Recipe | None:

@@ -2,4 +2,6 @@
 
 from .load import Resolved, generation, resolve
 
-__all__ = ["Resolved", "generation", "resolve"]
+__all__ = ["DIALECTS", "Resolved", "generation", "resolve"]
+DIALECTS = ("mmcv", "mmengine")
+"""Whose configs are Python files."""
