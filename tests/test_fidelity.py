@@ -23,7 +23,8 @@ def test_every_trace_that_is_shipped_is_met(capsys):
     assert code == 0, lines
     counts = {line.partition(":")[0]: int(line.split()[1]) for line in lines}
     yolo = {"yolov5": 13, "yolov5-tutorial": 4, "yolov5-classify": 3, "ultralytics": 22, "yolox": 8, "bubbliiiing": 12}
-    assert counts == {"torch": 80, "tf1": 3, "keras": 10, **yolo, "paddleocr": 69, "paddle": 26, "hf": 39, "timm": 37}
+    mm = {"mmcv1": 351, "mmengine": 223}
+    assert counts == {"torch": 80, "tf1": 3, "keras": 10, **yolo, "paddleocr": 69, "paddle": 26, "hf": 39, "timm": 37, **mm}
 
 
 @pytest.mark.skipif(not RECORDED.exists(), reason="recorded traces of the real frameworks are not beside this checkout")
@@ -32,6 +33,7 @@ def test_every_trace_that_is_shipped_is_met(capsys):
     [
         *("torch.jsonl.gz", "refused_torch.json", "tf_keras.jsonl.gz"),
         *("yolo.jsonl.gz", "paddle.jsonl.gz", "refused_paddleocr.json", "hf_timm.jsonl.gz"),
+        *("mmdet.jsonl.gz", "mm_synthetic.jsonl.gz", "mmengine.jsonl.gz"),
     ],
 )
 def test_every_trace_that_was_recorded_is_met(capsys, name):

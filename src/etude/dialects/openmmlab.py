@@ -56,12 +56,12 @@ def groups_of(wrapper: Mapping[str, Any], optimizer: Optimizer, where: str, note
     """Return the groups that paramwise_cfg makes, as rules: custom keys by their length, then norms, biases and the rest.
 
     Args:
-        wrapper: What holds paramwise_cfg, constructor and the optimizer's settings.
+        wrapper: What holds paramwise_cfg and constructor: an optim_wrapper of mmengine, or mmcv's optimizer.
         optimizer: Whose lr and weight_decay are multiplied.
         where: What it is called, for messages.
         notes: What can't be said in rules is told here.
     """
-    constructor = wrapper.get("constructor")
+    constructor, engine = wrapper.get("constructor"), "optimizer" in wrapper
     if constructor is not None and not kind_of(constructor, f"{where}: constructor").startswith("DefaultOptim"):
         notes.append(
             f"{constructor} makes groups by the model: they are not read, and here is one with the optimizer's own values"
@@ -69,39 +69,61 @@ def groups_of(wrapper: Mapping[str, Any], optimizer: Optimizer, where: str, note
         return {}
     a = Arguments(f"{where}: paramwise_cfg", mapping(wrapper.get("paramwise_cfg") or {}, f"{where}: paramwise_cfg"))
     keys = mapping(a.take("custom_keys", {}), f"{a.name}: custom_keys")
-    mults = {key: a.number(key, 1.0) for key in _MULTS}
+    mults = {key: a.number(key) for key in _MULTS if a.take(key, None) is not None and (engine or key != "flat_decay_mult")}
     a.take("bypass_duplicate", None)
     if unread := [str(key) for key in a.given if key not in a.taken]:
         notes.append(f"ignored: {a.name}: {', '.join(unread)}: the default constructor has no such setting")
-    groups: dict[str, Group] = {}
-    decays = any("decay" in key for key in a.given if key != "flat_decay_mult")
-    for key in sorted(sorted(map(str, keys)), key=len, reverse=True):  # the longest that a name holds counts
-        one = Arguments(f"{a.name}: {key}", mapping(keys[key], f"{a.name}: {key}"))
-        decays |= "decay_mult" in one.given
-        lr, decay = one.number("lr_mult", 1.0), one.number("decay_mult", 1.0)
-        groups[_name(key, groups)] = _group(optimizer, lr, decay, pattern=f"*{_literal(key)}*")
-        if other := [str(word) for word in one.given if word not in one.taken]:
-            notes.append(f"ignored: {one.name}: {', '.join(other)}: a custom key has lr_mult and decay_mult")
+    decays = mults.keys() & {"bias_decay_mult", "norm_decay_mult", "dwconv_decay_mult"}
+    decays |= {key for key in keys if isinstance(keys[key], Mapping) and "decay_mult" in keys[key]}
     if decays and mapping(wrapper.get("optimizer", wrapper), where).get("weight_decay") is None:
         raise a.refuse("weight_decay must be given where it is multiplied: the framework refuses it so")
-    if mults["dcn_offset_lr_mult"] != 1:
+    groups: dict[str, Group] = {}
+    for key in sorted(sorted(map(str, keys)), key=len, reverse=True):  # the longest that a name holds counts
+        groups[_name(key, groups)] = _custom(f"{a.name}: {key}", key, mapping(keys[key], key), optimizer, engine, notes)
+    groups |= _by_kind(mults, optimizer, engine, notes)
+    return {**groups, "rest": Group()} if groups else {}
+
+
+def _custom(where: str, key: str, given: Mapping[str, Any], optimizer: Optimizer, engine: bool, notes: list[str]) -> Group:
+    """Return the group of a custom key, which takes every parameter whose name holds it."""
+    a = Arguments(where, given)
+    group = _group(optimizer, a.number("lr_mult", 1.0), a.number("decay_mult", 1.0), pattern=f"*{_literal(key)}*")
+    # mmengine puts what it does not know into the group, a rate among it
+    own: dict[str, Any] = {name: a.number(name) for name in ("lr", "momentum", "weight_decay") if engine and name in given}
+    if other := [str(word) for word in given if word not in a.taken]:
+        notes.append(f"{where}: {', '.join(other)}: " + ("put into the group, and not read" if engine else "ignored by mmcv"))
+    return replace(group, **own) if own else group
+
+
+def _by_kind(mults: Mapping[str, float], optimizer: Optimizer, engine: bool, notes: list[str]) -> dict[str, Group]:
+    """Return the groups of norms and biases: what a multiplier is not given for goes by the next that is."""
+    flat = mults.get("flat_decay_mult", 1.0)
+    rate, decay = mults.get("bias_lr_mult", 1.0), mults.get("bias_decay_mult", flat)
+    norm = (1.0, mults.get("norm_decay_mult", flat))
+    bias = (rate, decay)
+    its_bias = (1.0, mults.get("norm_decay_mult", decay if engine else 1.0))  # a norm's
+    groups: dict[str, Group] = {}
+    if mults.get("dcn_offset_lr_mult", 1.0) != 1:
         groups["dcn offset"] = _group(optimizer, mults["dcn_offset_lr_mult"], 1.0, pattern="*conv_offset*")
-    bias, norm = (mults["bias_lr_mult"], mults["bias_decay_mult"]), (1.0, mults["norm_decay_mult"])
-    if bias == norm != (1.0, 1.0):
+    if norm == bias != (1.0, 1.0):
         groups["norm and bias"] = _group(optimizer, *norm, kind=("norm", "bias"))
     else:
-        if norm != (1.0, 1.0):
-            groups["norm"] = _group(optimizer, *norm, kind="norm")
-        if bias != (1.0, 1.0):
-            groups["bias"] = _group(optimizer, *bias, kind="bias")
-        if groups.keys() & {"norm", "bias"}:
-            notes.append("to the framework a norm's bias is the norm's; rules of groups see it as a bias")
-    notes += [
-        f"{key} {mults[key]:g} goes by a parameter's shape, which rules of groups don't see: it is not read"
-        for key in ("dwconv_decay_mult", "flat_decay_mult")
-        if mults[key] != 1
-    ]
-    return {**groups, "rest": Group()} if groups else {}
+        groups |= {
+            name: _group(optimizer, *values, kind=name)
+            for name, values in (("norm", norm), ("bias", bias))
+            if values != (1.0, 1.0)
+        }
+    if its_bias != bias:
+        notes.append(
+            f"a norm's bias has lr x {its_bias[0]:g} and weight_decay x {its_bias[1]:g} there; rules of groups see a bias"
+        )
+    if mults.get("dwconv_decay_mult", 1.0) != 1:
+        notes.append(f"dwconv_decay_mult {mults['dwconv_decay_mult']:g} goes by a layer's shape, which rules of groups don't see")
+    if flat != 1:
+        notes.append(
+            f"flat_decay_mult {flat:g} is for every parameter of one dimension; rules of groups see norms and biases alone"
+        )
+    return groups
 
 
 def _group(optimizer: Optimizer, lr: float, decay: float, **rule: Any) -> Group:

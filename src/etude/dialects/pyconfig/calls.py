@@ -10,142 +10,56 @@ from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any
 
-from .values import BITS, Budget, ConfigDict, ExhaustedError, Opaque, hooked, update
-
-_WIDTH = 1_000  # of a formatted value
-
-
-class RefusedError(Exception):
-    """What is no part of a config, in words."""
+from .operators import check_width, iterate, plus, text
+from .values import Budget, ConfigDict, Opaque, RefusedError, hooked, update
 
 
-def iterate(value: Any, budget: Budget) -> list[Any]:
-    """Return the items of a value, accounted for before they are made."""
-    if not isinstance(value, list | tuple | dict | set | frozenset | str | range):
-        raise RefusedError(f"a {type(value).__name__} can't be gone through")
-    budget.make(len(value) + 1)
-    return list(value)
-
-
-def text(value: Any, budget: Budget, spec: str = "", conversion: str = "") -> str:
-    """Return format(value, spec)."""
-    _check_width(spec)
-    budget.weigh(value)
-    made = format(repr(value) if conversion == "r" else str(value) if conversion == "s" else value, spec)
-    budget.make(len(made))
+def _dict(budget: Budget, /, *given: Any, **named: Any) -> dict[Any, Any]:
+    made: dict[Any, Any] = {}
+    _put_in(made, given, named, budget)
     return made
 
 
-def hashable(*keys: Any, budget: Budget) -> None:
-    """Account for the hash of keys."""
-    budget.weigh(*keys)
-
-
-def times(a: Any, b: Any, budget: Budget) -> Any:
-    """Return a * b."""
-    for one, number in ((a, b), (b, a)):
-        if isinstance(one, str | bytes | list | tuple) and isinstance(number, int):
-            budget.make(len(one) * max(number, 0))
-    if isinstance(a, int) and isinstance(b, int):
-        _check_bits(a.bit_length() + b.bit_length())
-    return a * b
-
-
-def power(a: Any, b: Any, budget: Budget) -> Any:
-    """Return a ** b."""
-    if isinstance(a, int) and isinstance(b, int) and abs(a) > 1 and b > 0:
-        _check_bits(a.bit_length() * b)
-    return a**b
-
-
-def shifted(a: Any, b: Any, budget: Budget) -> Any:
-    """Return a << b."""
-    if isinstance(a, int) and isinstance(b, int) and b > 0:
-        _check_bits(a.bit_length() + b)
-    return a << b
-
-
-def plus(a: Any, b: Any, budget: Budget) -> Any:
-    """Return a + b."""
-    if isinstance(a, str | bytes | list | tuple) and isinstance(b, str | bytes | list | tuple):
-        budget.make(len(a) + len(b))
-    return a + b
-
-
-def modulo(a: Any, b: Any, budget: Budget) -> Any:
-    """Return a % b, for a text with its values put in."""
-    if isinstance(a, str):
-        if "*" in a:
-            raise RefusedError("a text's % with *")
-        _check_width(a)
-        budget.weigh(b)
-        budget.make(len(a))
-        made = a % b
-        budget.make(len(made))
-        return made
-    if isinstance(a, bytes):
-        raise RefusedError("bytes with %")
-    return a % b
-
-
-def united(a: Any, b: Any, budget: Budget) -> Any:
-    """Return a | b."""
-    if isinstance(a, ConfigDict) and isinstance(b, dict):
-        made = ConfigDict(a)
-        update(made, b, budget)
-        return made
-    if isinstance(a, dict | set | frozenset) and isinstance(b, dict | set | frozenset):
-        budget.make(10 * (len(a) + len(b)))
-    return a | b
-
-
-def _check_bits(bits: int) -> None:
-    if bits > BITS:
-        raise ExhaustedError(f"a whole number of more than {BITS} bits")
-
-
-def _check_width(spec: str) -> None:
-    if any(len(digits) > 4 or int(digits) > _WIDTH for digits in re.findall(r"[0-9]+", spec)):
-        raise ExhaustedError(f"a width of more than {_WIDTH} characters")
-
-
-# -- functions --------------------------------------------------------------------------------------------------
-
-
-def _dict(budget: Budget, *given: Any, **named: Any) -> dict[Any, Any]:
-    made: dict[Any, Any] = {}
-    for one in given[:1]:
-        _updated(made, one, budget)
+def _put_in(made: dict[Any, Any], given: tuple[Any, ...], named: Mapping[str, Any], budget: Budget) -> None:
+    """dict.update: of a mapping or pairs, and of keywords."""
     if given[1:]:
-        raise RefusedError("dict of more than one mapping")
+        raise TypeError(f"expected at most 1 argument, got {len(given)}")
+    for one in given:
+        pairs = one if isinstance(one, dict) else dict(_hashed_pairs(one, budget))
+        budget.hold(pairs)
+        made.update(pairs)
     budget.make(10 * len(named) + 1)
     made.update(named)
-    return made
 
 
-def _updated(made: dict[Any, Any], given: Any, budget: Budget) -> None:
-    if isinstance(given, dict):
-        budget.make(10 * len(given) + 1)
-        made.update(given)
-        return
-    for pair in iterate(given, budget):
-        key, value = iterate(pair, budget)
-        hashable(key, budget=budget)
-        made[key] = value
+def _hashed_pairs(given: Any, budget: Budget) -> list[tuple[Any, Any]]:
+    pairs = [iterate(pair, budget) for pair in iterate(given, budget)]
+    if any(len(pair) != 2 for pair in pairs):
+        raise ValueError("a mapping is made of pairs")
+    budget.hash(pair[0] for pair in pairs)
+    return [(key, value) for key, value in pairs]
 
 
-def _sum(budget: Budget, given: Any, start: Any = 0) -> Any:
+def _hashed(given: Any, budget: Budget) -> list[Any]:
+    items = iterate(given, budget)
+    budget.hash(items)
+    return items
+
+
+def _sum(budget: Budget, /, given: Any, start: Any = 0) -> Any:
+    if isinstance(start, str | bytes):
+        raise TypeError("sum() can't sum texts: use join")
     for one in iterate(given, budget):
         start = plus(start, one, budget)
     return start
 
 
-def _of_items(function: Callable[[list[Any]], Any]) -> Callable[..., Any]:
-    """Return a function of several values' items, gone through with an account of them."""
+def _of_items(function: Callable[..., Any], *known: str) -> Callable[..., Any]:
+    """Return a function of values' items, gone through with an account of what it makes and looks at."""
 
-    def applied(budget: Budget, *given: Any, **named: Any) -> Any:
-        if "key" in named:
-            raise RefusedError("a key= function")
+    def applied(budget: Budget, /, *given: Any, **named: Any) -> Any:
+        if unknown := named.keys() - known:
+            raise RefusedError(f"{', '.join(sorted(unknown))}= here")
         lists = [iterate(one, budget) for one in given]
         budget.weigh(*lists)
         return function(*lists, **named)
@@ -154,55 +68,49 @@ def _of_items(function: Callable[[list[Any]], Any]) -> Callable[..., Any]:
 
 
 def _extreme(function: Callable[..., Any]) -> Callable[..., Any]:
-    def applied(budget: Budget, *given: Any, **named: Any) -> Any:
-        items = iterate(given[0] if len(given) == 1 else given, budget)
-        budget.weigh(items)
-        return function(items, **{key: value for key, value in named.items() if key == "default"})
-
-    return applied
+    inner = _of_items(function, "default")
+    return lambda budget, /, *given, **named: inner(budget, given if len(given) > 1 else given[0], **named)
 
 
-def _round(budget: Budget, number: Any, digits: int | None = None) -> Any:
-    if digits is not None and not -400 < digits < 400:
-        raise RefusedError(f"round to {digits} digits")
-    return round(number, digits)
+def _enumerate(budget: Budget, /, iterable: Any, start: int = 0) -> Any:
+    items = iterate(iterable, budget)
+    budget.make(10 * len(items))
+    return iter(list(enumerate(items, start)))
+
+
+def _round(budget: Budget, /, number: Any, ndigits: int | None = None) -> Any:
+    if ndigits is not None and not -400 < ndigits < 400:
+        raise RefusedError(f"a round to {ndigits} digits")
+    return round(number, ndigits)
 
 
 def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function of scalars."""
 
-    def applied(budget: Budget, *given: Any) -> Any:
+    def applied(budget: Budget, /, *given: Any) -> Any:
         budget.weigh(*given)
         return function(*given)
 
     return applied
 
 
-def _range(budget: Budget, *given: Any) -> range:
-    return range(*given)
+def _deepcopy(budget: Budget, /, x: Any) -> Any:
+    budget.weigh(x)
+    return copy.deepcopy(x)
 
 
-def _len(budget: Budget, given: Any) -> int:
-    return len(given)
-
-
-def _deepcopy(budget: Budget, given: Any) -> Any:
-    budget.weigh(given)
-    return copy.deepcopy(given)
-
-
-def _copy(budget: Budget, given: Any) -> Any:
-    return method(given, "copy", (), {}, budget) if isinstance(given, dict | list | set) else given
+def _copy(budget: Budget, /, x: Any) -> Any:
+    return method(x, "copy", (), {}, budget) if isinstance(x, dict | list | set) else x
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "dict": _dict,
-    "list": lambda budget, given=(): iterate(given, budget),
-    "tuple": lambda budget, given=(): tuple(iterate(given, budget)),
-    "set": lambda budget, given=(): set(_hashed(given, budget)),
-    "frozenset": lambda budget, given=(): frozenset(_hashed(given, budget)),
-    "range": _range,
-    "len": _len,
+    "list": lambda budget, given=(), /: iterate(given, budget),
+    "tuple": lambda budget, given=(), /: tuple(iterate(given, budget)),
+    "set": lambda budget, given=(), /: set(_hashed(given, budget)),
+    "frozenset": lambda budget, given=(), /: frozenset(_hashed(given, budget)),
+    "range": lambda budget, /, *given: range(*given),
+    "len": lambda budget, given, /: len(given),
     "sum": _sum,
     "min": _extreme(min),
     "max": _extreme(max),
@@ -210,17 +118,17 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "round": _round,
     "int": _plain(int),
     "float": _plain(float),
-    "bool": _plain(bool),
+    "bool": lambda budget, given=False, /: bool(given),
     "divmod": _plain(divmod),
-    "str": lambda budget, given="": text(given, budget, conversion="s"),
-    "repr": lambda budget, given: text(given, budget, conversion="r"),
-    "enumerate": lambda budget, given, start=0: list(enumerate(iterate(given, budget), start)),
-    "zip": _of_items(lambda *lists: list(zip(*lists, strict=False))),
-    "reversed": _of_items(lambda items: items[::-1]),
-    "sorted": _of_items(sorted),
+    "str": lambda budget, given="", /: text(given, budget, conversion="s"),
+    "repr": lambda budget, given, /: text(given, budget, conversion="r"),
+    "enumerate": _enumerate,
+    "zip": _of_items(lambda *lists, strict=False: iter(list(zip(*lists, strict=strict))), "strict"),
+    "reversed": _of_items(lambda items: iter(items[::-1])),
+    "sorted": _of_items(sorted, "reverse"),
     "any": _of_items(any),
     "all": _of_items(all),
-    "print": lambda budget, *given, **named: None,
+    "print": lambda budget, /, *given, **named: None,
     "copy.deepcopy": _deepcopy,
     "copy.copy": _copy,
     **{
@@ -234,17 +142,17 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 CONSTANTS = {"math.pi": math.pi, "math.e": math.e, "math.inf": math.inf, "os.sep": "/", "os.path.sep": "/"}
 
 
-def _hashed(given: Any, budget: Budget) -> list[Any]:
-    items = iterate(given, budget)
-    hashable(*items, budget=budget)
-    return items
+def function_named(value: Any) -> Callable[..., Any]:
+    """Return what may be called of what a config calls."""
+    if isinstance(value, Opaque) and value.name in FUNCTIONS:
+        return FUNCTIONS[value.name]
+    raise RefusedError(f"a call of {value.name if isinstance(value, Opaque) else f'a {type(value).__name__}'}")
 
 
 # -- methods ----------------------------------------------------------------------------------------------------
 
-_MAPPING = {"update", "pop", "get", "keys", "values", "items", "copy", "setdefault", "clear"}
 METHODS: dict[type, set[str]] = {
-    dict: _MAPPING,
+    dict: {"update", "pop", "get", "keys", "values", "items", "copy", "setdefault", "clear"},
     list: {"append", "extend", "insert", "pop", "remove", "index", "count", "reverse", "sort", "copy", "clear"},
     tuple: {"index", "count"},
     set: {"add", "update", "union", "copy"},
@@ -260,74 +168,76 @@ def method(value: Any, name: str, given: tuple[Any, ...], named: Mapping[str, An
     kind = next((kind for kind in METHODS if isinstance(value, kind)), None)
     if kind is None or name not in METHODS[kind]:
         raise RefusedError(f"the method {name} of a {type(value).__name__}")
-    if kind is dict:
-        return _mapping_method(value, name, given, named, budget)
+    if isinstance(value, ConfigDict):
+        return _config_method(value, name, given, named, budget)
     if kind is str:
         return _text_method(value, name, given, named, budget)
+    if name == "update" and kind is dict:
+        return _put_in(value, given, named, budget)
     if name in ("extend", "update", "union"):
         given = tuple(_hashed(one, budget) if kind is set else iterate(one, budget) for one in given)
-    elif name in ("remove", "index", "count", "sort", "add"):
+    if name in ("add", "pop", "get", "setdefault") and kind is not list:
+        budget.hash(given[:1])
+    if name in ("remove", "index", "count", "sort"):
         budget.weigh(value, *given)
-    if name == "sort" and set(named) - {"reverse"}:
-        raise RefusedError("sort by a key")
-    budget.make(len(value) if name in ("copy", "union", "sort") else 1)
+    if name == "sort" and named.keys() - {"reverse"}:
+        raise RefusedError("a sort by a key")
+    if name in ("copy", "union"):
+        budget.hold(value)
+    budget.make(10 + len(value) // 50)  # a list moves all that comes behind
     return getattr(value, name)(*given, **named)
 
 
-def _mapping_method(value: dict[Any, Any], name: str, given: tuple[Any, ...], named: Mapping[str, Any], budget: Budget) -> Any:
-    own = isinstance(value, ConfigDict)
+def _config_method(value: ConfigDict, name: str, given: tuple[Any, ...], named: Mapping[str, Any], budget: Budget) -> Any:
+    """A method of mmengine's ConfigDict, where it differs from those of a dict: nothing is missed, what is put in is hooked."""
     if name == "update":
         other: dict[Any, Any] = {}
-        for one in given:
-            _updated(other, one, budget)
-        other.update(named)
-        if isinstance(value, ConfigDict):
-            update(value, other, budget)
-        else:
-            value.update(other)
+        if any(not isinstance(one, dict) for one in given):
+            raise TypeError("update needs a mapping")
+        _put_in(other, given, named, budget)
+        update(value, other, budget)
         return None
-    hashable(*given[:1], budget=budget)
-    if name in ("keys", "values", "items"):
-        return iterate(getattr(value, name)(), budget)
+    if name in ("get", "pop", "setdefault"):
+        key, default = given[0], given[1] if given[1:] else named.get("default")
+        budget.hash([key])
+        if key in value:
+            return value.pop(key) if name == "pop" else value[key]
+        if name == "setdefault":
+            value[key] = hooked(default, budget)
+        return default
     if name == "copy":
-        budget.make(10 * len(value))
-        return ConfigDict({key: hooked(one, budget) for key, one in value.items()}) if own else dict(value)
-    if name == "pop" and own:
-        return value.pop(given[0], *(given[1:] or (named.get("default"),)))
-    if name == "setdefault" and own and given[0] not in value:
-        value[given[0]] = hooked(given[1] if given[1:] else None, budget)
-        return given[1] if given[1:] else None
-    return getattr(value, name)(*given, **named)
+        budget.hold(value)
+        return ConfigDict({key: hooked(one, budget) for key, one in value.items()})
+    found = getattr(value, name)(*given, **named)
+    return iterate(found, budget) if name in ("values", "items") else found
 
 
 def _text_method(value: str, name: str, given: tuple[Any, ...], named: Mapping[str, Any], budget: Budget) -> Any:
+    budget.make(10 * len(value) + 1)
     if name == "format":
-        for _, field, spec, _ in Formatter().parse(value):
-            if field is not None and not re.fullmatch(r"\w*", field):
-                raise RefusedError(f"the field {{{field[:40]}}} of a text's format")
-            if "{" in (spec or ""):
-                raise RefusedError("a format within a text's format")
-            _check_width(spec or "")
-        budget.weigh(*given, *named.values())
-        for one in (*given, *named.values()):
-            if isinstance(one, str):
-                budget.make(len(one) * (value.count("{") + 1))
+        _check_fields(value)
+        budget.make(budget.weigh(*given, *named.values()) * value.count("{"))
     elif name == "join":
-        items = iterate(given[0], budget)
+        given = (items := iterate(given[0], budget),)
         budget.make(sum(len(one) for one in items if isinstance(one, str)) + len(value) * len(items))
-        given = (items,)
     elif name == "replace" and len(given) > 1 and isinstance(given[0], str) and isinstance(given[1], str):
         budget.make((value.count(given[0]) + 1) * len(given[1]))
     elif name == "zfill":
-        _check_width(str(given[0]))
-    budget.make(10 * len(value) + 1)
+        check_width(str(given[0]))
+    elif name in ("strip", "lstrip", "rstrip") and given and isinstance(given[0], str):
+        budget.make(len(value) * len(given[0]))
+    else:
+        budget.weigh(*given)
     made = getattr(value, name)(*given, **named)
-    budget.make(len(made) if isinstance(made, str | list | tuple) else 1)
+    budget.make(10 * len(made) if isinstance(made, str | list | tuple) else 1)
     return made
 
 
-def function_named(value: Any) -> Callable[..., Any]:
-    """Return what may be called of what a config calls."""
-    if isinstance(value, Opaque) and value.name in FUNCTIONS:
-        return FUNCTIONS[value.name]
-    raise RefusedError(f"a call of {value.name if isinstance(value, Opaque) else type(value).__name__}")
+def _check_fields(pattern: str) -> None:
+    """Refuse fields of a format that look into a value, or make it endless."""
+    for _, field, spec, _ in Formatter().parse(pattern):
+        if field is not None and not re.fullmatch(r"\w*", field):
+            raise RefusedError(f"the field {{{field[:40]}}} of a text's format")
+        if "{" in (spec or ""):
+            raise RefusedError("a format within a text's format")
+        check_width(spec or "")

@@ -11,9 +11,10 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .calls import RefusedError, iterate, method
+from .calls import method
 from .expressions import Expressions, LeavingError
-from .values import Budget, ConfigDict, Opaque
+from .operators import combined, iterate, live, text, times
+from .values import Budget, ConfigDict, Opaque, RefusedError
 
 
 class _BreakError(LeavingError):
@@ -68,36 +69,49 @@ class Evaluator(Expressions):
             self._bind(node.target, self.value(node.value))
 
     def _do_augassign(self, node: ast.AugAssign) -> None:
-        target = node.target
-        held = self.value(ast.copy_location(_loaded(target), target))
+        if isinstance(node.target, ast.Name):
+            self._bind(node.target, self._added(self.value(node.target), node))
+        else:
+            held, key = self._place(node.target)
+            self._put(held, key, self._added(self._item(held, key), node))
+
+    def _added(self, held: Any, node: ast.AugAssign) -> Any:
+        """Return what an augmented assignment makes of a value: lists and mappings stay what they are, and grow."""
         value = self.value(node.value)
         if isinstance(node.op, ast.Add) and isinstance(held, list):
             held.extend(iterate(value, self.budget))
+        elif isinstance(node.op, ast.Mult) and isinstance(held, list):
+            held[:] = times(held, value, self.budget)
         elif isinstance(node.op, ast.BitOr) and isinstance(held, dict | set):
             method(held, "update", (value,), {}, self.budget)
         else:
-            held = self._combined(node.op, held, value)
-        self._bind(target, held)
+            held = combined(node.op, held, value, self.budget)
+        return held
 
     def _do_delete(self, node: ast.Delete) -> None:
         for target in node.targets:
-            if isinstance(target, ast.Name):
-                if target.id not in self.names:
-                    raise NameError(f"name {target.id!r} is not defined")
-                del self.names[target.id]
-            elif isinstance(target, ast.Subscript | ast.Attribute):
-                held: Any = self.value(target.value)
-                if not isinstance(held, ConfigDict if isinstance(target, ast.Attribute) else dict | list):
-                    raise TypeError(f"{type(held).__name__!r} object does not support deletion")
-                del held[self._key(target.slice) if isinstance(target, ast.Subscript) else target.attr]
-            else:
-                raise RefusedError(f"a del of a {type(target).__name__}")
+            self._deleted(target)
+
+    def _deleted(self, target: ast.expr) -> None:
+        if isinstance(target, ast.Name):
+            if target.id not in self.names:
+                raise NameError(f"name {target.id!r} is not defined")
+            del self.names[target.id]
+        elif isinstance(target, ast.Tuple | ast.List):
+            for one in target.elts:
+                self._deleted(one)
+        else:
+            held, key = self._place(target)
+            if not isinstance(held, dict | list):
+                raise TypeError(f"{type(held).__name__!r} object does not support item deletion")
+            self.budget.make(10 + len(held) // 50)
+            del held[key]
 
     def _do_if(self, node: ast.If) -> None:
         self.run(node.body if self.value(node.test) else node.orelse)
 
     def _do_for(self, node: ast.For) -> None:
-        for item in iterate(self.value(node.iter), self.budget):
+        for item in live(self.value(node.iter), self.budget):
             self._bind(node.target, item)
             if not self._round(node.body):
                 return
@@ -127,7 +141,7 @@ class Evaluator(Expressions):
 
     def _do_assert(self, node: ast.Assert) -> None:
         if not self.value(node.test):
-            raise AssertionError(str(self.value(node.msg)) if node.msg else ast.unparse(node.test))
+            raise AssertionError(text(self.value(node.msg), self.budget, conversion="s") if node.msg else ast.unparse(node.test))
 
     def _do_expr(self, node: ast.Expr) -> None:
         self.value(node.value)
@@ -154,17 +168,3 @@ class Evaluator(Expressions):
         ):
             raise RefusedError("a with that is not read_base()")
         self.run(node.body)
-
-
-def _loaded(target: ast.expr) -> ast.expr:
-    """Return what is assigned to as an expression to be read."""
-    made: ast.expr
-    if isinstance(target, ast.Name):
-        made = ast.Name(target.id, ast.Load())
-    elif isinstance(target, ast.Attribute):
-        made = ast.Attribute(target.value, target.attr, ast.Load())
-    elif isinstance(target, ast.Subscript):
-        made = ast.Subscript(target.value, target.slice, ast.Load())
-    else:
-        raise RefusedError(f"an assignment to a {type(target).__name__}")
-    return made

@@ -3,63 +3,13 @@
 from __future__ import annotations
 
 import ast
-import operator
 from collections.abc import Callable
 from typing import Any
 
 from ...errors import InputError, shown
-from .calls import (
-    CONSTANTS,
-    FUNCTIONS,
-    RefusedError,
-    function_named,
-    hashable,
-    iterate,
-    method,
-    modulo,
-    plus,
-    power,
-    shifted,
-    text,
-    times,
-    united,
-)
-from .values import DEPTH, Budget, ConfigDict, ExhaustedError, Opaque, hooked
-
-_WEIGHED: dict[type, Callable[[Any, Any, Budget], Any]] = {
-    ast.Add: plus,
-    ast.Mult: times,
-    ast.Pow: power,
-    ast.LShift: shifted,
-    ast.Mod: modulo,
-    ast.BitOr: united,
-}
-_PLAIN: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Sub: operator.sub,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.RShift: operator.rshift,
-    ast.BitAnd: operator.and_,
-    ast.BitXor: operator.xor,
-}
-_UNARY: dict[type, Callable[[Any], Any]] = {
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-    ast.Not: operator.not_,
-    ast.Invert: operator.invert,
-}
-_COMPARE: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Is: operator.is_,
-    ast.IsNot: operator.is_not,
-    ast.In: lambda a, b: a in b,
-    ast.NotIn: lambda a, b: a not in b,
-}
+from .calls import CONSTANTS, FUNCTIONS, function_named, method
+from .operators import UNARY, checked, combined, compared, iterate, live, text
+from .values import DEPTH, TAKEN, Budget, ConfigDict, ExhaustedError, Opaque, RefusedError, hooked
 
 
 class LeavingError(Exception):
@@ -112,7 +62,7 @@ class Expressions:
             found = getattr(self, f"_value_{type(node).__name__.lower()}", None)
             if found is None:
                 raise RefusedError(f"a {type(node).__name__} expression")
-            return found(node)
+            return checked(found(node))
         except Exception as error:
             raise self._told(node, error) from None
         finally:
@@ -129,15 +79,7 @@ class Expressions:
         raise NameError(f"name {node.id!r} is not defined")
 
     def _value_attribute(self, node: ast.Attribute) -> Any:
-        held = self.value(node.value)
-        if node.attr.startswith("__"):
-            raise RefusedError(f"the attribute {node.attr}")
-        if isinstance(held, Opaque) and not held.function:
-            name = f"{held.name}.{node.attr}"
-            return CONSTANTS.get(name, Opaque(name))
-        if isinstance(held, ConfigDict) and not hasattr(dict, node.attr) and node.attr in held:
-            return held[node.attr]
-        raise AttributeError(f"{type(held).__name__!r} object has no attribute {node.attr!r}")
+        return _attribute(self.value(node.value), node.attr)
 
     def _value_call(self, node: ast.Call) -> Any:
         target = node.func
@@ -151,41 +93,41 @@ class Expressions:
             more = {one.arg: value} if one.arg is not None else value
             for key in more:
                 if not isinstance(key, str) or key in named:
-                    raise TypeError(f"keyword {key!r} is no text, or there twice")
-            self.budget.make(len(more))
+                    raise TypeError(f"keyword {shown(key)} is no text, or there twice")
+            self.budget.make(10 * len(more))
             named.update(more)
-        if isinstance(target, ast.Attribute) and not isinstance(held, Opaque):
-            return method(held, target.attr, given, named, self.budget)
-        return function_named(self.value(target))(self.budget, *given, **named)
+        if not isinstance(target, ast.Attribute):
+            return function_named(self.value(target))(self.budget, *given, **named)
+        if isinstance(held, Opaque):
+            return function_named(_attribute(held, target.attr))(self.budget, *given, **named)
+        return method(held, target.attr, given, named, self.budget)
 
     def _value_subscript(self, node: ast.Subscript) -> Any:
-        held, key = self.value(node.value), self._key(node.slice)
+        held = self.value(node.value)
+        return self._item(held, self._key(node.slice, held))
+
+    def _item(self, held: Any, key: Any) -> Any:
         if not isinstance(held, dict | list | tuple | str | bytes | range):
             raise TypeError(f"{type(held).__name__!r} object is not subscriptable")
-        if isinstance(key, slice):
+        if isinstance(key, slice) and not isinstance(held, dict | range):
             self.budget.make(len(held))
         return held[key]
 
-    def _key(self, node: ast.expr) -> Any:
+    def _key(self, node: ast.expr, held: Any = None) -> Any:
+        """Return what something is kept by: in a list its place, in a mapping or a set a key."""
         key = self.value(node)
-        hashable(key, budget=self.budget)
+        if not isinstance(held, list | tuple | str | bytes | range):
+            self.budget.hash([key])
         return key
 
     def _value_slice(self, node: ast.Slice) -> slice:
         return slice(*(None if one is None else self.value(one) for one in (node.lower, node.upper, node.step)))
 
     def _value_binop(self, node: ast.BinOp) -> Any:
-        return self._combined(node.op, self.value(node.left), self.value(node.right))
-
-    def _combined(self, sign: ast.operator, a: Any, b: Any) -> Any:
-        if type(sign) in _WEIGHED:
-            return _WEIGHED[type(sign)](a, b, self.budget)
-        if type(sign) in _PLAIN:
-            return _PLAIN[type(sign)](a, b)
-        raise RefusedError(f"the operator {type(sign).__name__}")
+        return combined(node.op, self.value(node.left), self.value(node.right), self.budget)
 
     def _value_unaryop(self, node: ast.UnaryOp) -> Any:
-        return _UNARY[type(node.op)](self.value(node.operand))
+        return UNARY[type(node.op)](self.value(node.operand))
 
     def _value_boolop(self, node: ast.BoolOp) -> Any:
         found = None
@@ -199,8 +141,7 @@ class Expressions:
         left, found = self.value(node.left), True
         for sign, other in zip(node.ops, node.comparators, strict=True):
             right = self.value(other)
-            self.budget.weigh(left, right)
-            found = _COMPARE[type(sign)](left, right)
+            found = compared(sign, left, right, self.budget)
             if not found:
                 break
             left = right
@@ -217,8 +158,9 @@ class Expressions:
         return "".join(self.value(one) for one in node.values)
 
     def _value_formattedvalue(self, node: ast.FormattedValue) -> str:
+        value = self.value(node.value)
         spec = self.value(node.format_spec) if node.format_spec else ""
-        return text(self.value(node.value), self.budget, spec, {114: "r", 115: "s", 97: "r"}.get(node.conversion, ""))
+        return text(value, self.budget, spec, chr(node.conversion) if node.conversion > 0 else "")
 
     def _items(self, nodes: list[ast.expr]) -> list[Any]:
         found: list[Any] = []
@@ -238,7 +180,7 @@ class Expressions:
 
     def _value_set(self, node: ast.Set) -> set[Any]:
         items = self._items(node.elts)
-        hashable(*items, budget=self.budget)
+        self.budget.hash(items)
         return set(items)
 
     def _value_dict(self, node: ast.Dict) -> dict[Any, Any]:
@@ -248,7 +190,7 @@ class Expressions:
                 more = self.value(value)
                 if not isinstance(more, dict):
                     raise TypeError(f"** needs a mapping, got a {type(more).__name__}")
-                self.budget.make(10 * len(more))
+                self.budget.hold(more)
                 made.update(more)
             else:
                 name = self._key(key)
@@ -261,7 +203,8 @@ class Expressions:
         self._loop(node.generators, lambda: made.append(self.value(node.elt)))
         return made
 
-    _value_generatorexp = _value_listcomp
+    def _value_generatorexp(self, node: ast.GeneratorExp) -> Any:
+        return iter(self._value_listcomp(node))
 
     def _value_setcomp(self, node: ast.SetComp) -> set[Any]:
         made: set[Any] = set()
@@ -279,14 +222,16 @@ class Expressions:
         return made
 
     def _loop(self, generators: list[ast.comprehension], act: Callable[[], None]) -> None:
-        """Go through a comprehension, whose names are its own."""
-        outer = self.names
-        self.names = dict(outer)
-        self.budget.make(len(outer))
+        """Go through a comprehension, whose names are its own; what `:=` binds in it is not."""
+        own = {node.id for each in generators for node in ast.walk(each.target) if isinstance(node, ast.Name)}
+        self.budget.make(len(own))
+        outer = {name: self.names[name] for name in own if name in self.names}
         try:
             self._nested(generators, act)
         finally:
-            self.names = outer
+            for name in own:
+                self.names.pop(name, None)
+            self.names.update(outer)
 
     def _nested(self, generators: list[ast.comprehension], act: Callable[[], None]) -> None:
         if not generators:
@@ -294,7 +239,7 @@ class Expressions:
             act()
             return
         first, *rest = generators
-        for item in iterate(self.value(first.iter), self.budget):
+        for item in live(self.value(first.iter), self.budget):
             self.budget.step()
             self._bind(first.target, item)
             if all(self.value(test) for test in first.ifs):
@@ -310,15 +255,20 @@ class Expressions:
             self.names[target.id] = value
         elif isinstance(target, ast.Tuple | ast.List):
             self._unpack(target, iterate(value, self.budget))
-        elif isinstance(target, ast.Subscript):
-            self._put(self.value(target.value), self._key(target.slice), value)
-        elif isinstance(target, ast.Attribute):
-            held = self.value(target.value)
-            if not isinstance(held, ConfigDict) or hasattr(dict, target.attr):
-                raise AttributeError(f"{type(held).__name__!r} object has no attribute {target.attr!r} to be set")
-            self._put(held, target.attr, value)
         else:
-            raise RefusedError(f"an assignment to a {type(target).__name__}")
+            self._put(*self._place(target), value)
+
+    def _place(self, target: ast.expr) -> tuple[Any, Any]:
+        """Return the mapping or list that an assignment changes, and the key or the place in it."""
+        if isinstance(target, ast.Subscript):
+            held = self.value(target.value)
+            return held, self._key(target.slice, held)
+        if isinstance(target, ast.Attribute):
+            held = self.value(target.value)
+            if not isinstance(held, ConfigDict) or target.attr in TAKEN:
+                raise AttributeError(f"{type(held).__name__!r} object has no attribute {target.attr!r} to be set")
+            return held, target.attr
+        raise RefusedError(f"an assignment to a {type(target).__name__}")
 
     def _unpack(self, target: ast.Tuple | ast.List, items: list[Any]) -> None:
         stars = [index for index, one in enumerate(target.elts) if isinstance(one, ast.Starred)]
@@ -333,11 +283,24 @@ class Expressions:
             self._bind(one.value if isinstance(one, ast.Starred) else one, value)
 
     def _put(self, held: Any, key: Any, value: Any) -> None:
-        self.budget.make(1)
-        if isinstance(key, slice):
-            value = iterate(value, self.budget)
-        if isinstance(held, ConfigDict):
-            value = hooked(value, self.budget)
         if not isinstance(held, dict | list):
             raise TypeError(f"{type(held).__name__!r} object does not support item assignment")
-        held[key] = value
+        self.budget.make(10 + len(held) // 50 if isinstance(key, slice) else 10)
+        held[key] = (
+            hooked(value, self.budget)
+            if isinstance(held, ConfigDict)
+            else iterate(value, self.budget)
+            if isinstance(key, slice)
+            else value
+        )
+
+
+def _attribute(held: Any, name: str) -> Any:
+    if name.startswith("__"):
+        raise RefusedError(f"the attribute {name}")
+    if isinstance(held, Opaque) and not held.function:
+        whole = f"{held.name}.{name}"
+        return CONSTANTS.get(whole, Opaque(whole))
+    if isinstance(held, ConfigDict) and name not in TAKEN and name in held:
+        return held[name]
+    raise AttributeError(f"{type(held).__name__!r} object has no attribute {name!r}")

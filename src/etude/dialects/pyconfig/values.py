@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-STEPS = 200_000  # nodes of syntax evaluated, in all files together; the largest real config has 11 thousand
-CELLS = 3_000_000  # characters and items made
+STEPS = 50_000  # nodes of syntax evaluated, in all files together; the largest real config has 6 thousand
+CELLS = 1_500_000  # characters and items made, or looked at; the largest real config has 250 thousand
 BITS = 4_096  # of a whole number
 DEPTH = 100  # levels of syntax, and of values in each other; real configs have 18
+_CHOSEN = 500  # cells for a key whose hash a stranger can choose: all may collide, and then each is compared with each
 
 
 class ExhaustedError(Exception):
     """More than a config may use up."""
+
+
+class RefusedError(Exception):
+    """What is no part of a config, in words."""
 
 
 class Budget:
@@ -36,25 +41,50 @@ class Budget:
         if self.cells < 0:
             raise ExhaustedError(f"it would make more than {CELLS} characters and items")
 
-    def weigh(self, *values: Any) -> None:
-        """Account for a look at all that values hold, counted as often as it is held."""
-        left = [(value, 0) for value in values if isinstance(value, _HOLDERS)]
+    def hold(self, value: Any, depth: int = 0) -> None:
+        """Account for a container that is made of another's items."""
+        if depth > DEPTH:
+            raise ExhaustedError(f"values lie in each other more than {DEPTH} levels deep")
+        self.make(10 * len(value) + 1)
+        if isinstance(value, _HASHED):
+            self.hash(value)
+
+    def hash(self, keys: Iterable[Any]) -> None:
+        """Account for keys that are put into a mapping or a set, or looked up there."""
+        for key in keys:
+            if not (isinstance(key, str) or key is None or (isinstance(key, int) and 0 <= key < 1_000)):
+                self.make(_CHOSEN)
+                self.weigh(key)
+
+    def weigh(self, *values: Any) -> int:
+        """Account for a look at all that values hold, counted as often as it is held; return how much that is."""
+        before = self.cells
+        left = [(value, 0) for value in values]
         while left:
             value, depth = left.pop()
-            if depth > DEPTH:
-                raise ExhaustedError(f"values lie in each other more than {DEPTH} levels deep")
-            self.make(10 * len(value) + 1)
-            inner: Iterable[Any] = value.values() if isinstance(value, dict) else value
-            left += [(one, depth + 1) for one in inner if isinstance(one, _HOLDERS)]
-            if isinstance(value, dict):
-                left += [(key, depth + 1) for key in value if isinstance(key, tuple)]
+            if isinstance(value, str | bytes):
+                self.make(len(value))
+            elif isinstance(value, int):
+                self.make(1 + value.bit_length() // 8)
+            elif isinstance(value, _HOLDERS):
+                self.hold(value, depth)
+                left += [(one, depth + 1) for one in (value.values() if isinstance(value, dict) else value)]
+                if isinstance(value, dict):
+                    left += [(key, depth + 1) for key in value]
+        return before - self.cells
 
 
-_HOLDERS = (list, tuple, dict, set, frozenset)
+KEYS, VALUES, ITEMS = type({}.keys()), type({}.values()), type({}.items())
+_HASHED = (dict, set, frozenset)
+_HOLDERS = (list, tuple, *_HASHED, KEYS, VALUES, ITEMS)
 
 
 class ConfigDict(dict[Any, Any]):
     """A mapping that came out of a base: its keys are attributes too, and `update` goes into what both hold."""
+
+
+TAKEN = {*dir(dict), "build_lazy", "deepcopy", "freeze", "lazy", "merge", "scope", "to_dict", "unfreeze"}
+"""Attributes that mmengine's ConfigDict has of its own: none is a key."""
 
 
 class Opaque:
@@ -64,7 +94,7 @@ class Opaque:
         self.name, self.function = name, function
 
     def __repr__(self) -> str:
-        return self.name
+        raise RefusedError(f"{self.name} as a text")  # only the object itself knows what it prints
 
     def __deepcopy__(self, memo: Any) -> Opaque:
         return self
@@ -72,28 +102,22 @@ class Opaque:
 
 def hooked(value: Any, budget: Budget, depth: int = 0) -> Any:
     """Return what mmengine's ConfigDict keeps of a value: plain mappings become its like, lists are copied."""
-    if depth > DEPTH:
-        raise ExhaustedError(f"values lie in each other more than {DEPTH} levels deep")
     if type(value) is dict:
-        budget.make(10 * len(value) + 1)
+        budget.hold(value, depth)
         return ConfigDict({key: hooked(one, budget, depth + 1) for key, one in value.items()})
     if isinstance(value, list | tuple):
-        budget.make(10 * len(value) + 1)
+        budget.hold(value, depth)
         return type(value)([hooked(one, budget, depth + 1) for one in value])
     return value
 
 
 def update(target: ConfigDict, given: Mapping[Any, Any], budget: Budget, depth: int = 0) -> None:
     """mmengine's ConfigDict.update: mappings that both hold are updated, not replaced."""
-    if depth > DEPTH:
-        raise ExhaustedError(f"values lie in each other more than {DEPTH} levels deep")
-    budget.make(10 * len(given) + 1)
-    for key, value in given.items():
+    budget.hold(given, depth)
+    for key, value in dict(given).items():
         found = target.get(key)
         if isinstance(value, dict) and isinstance(found, ConfigDict):
             update(found, value, budget, depth + 1)
-        elif isinstance(value, dict) and isinstance(found, dict):
-            found.update(value)
         else:
             target[key] = hooked(value, budget)
 
@@ -103,31 +127,35 @@ def config(value: Any, budget: Budget, scope: str | None = None, depth: int = 0)
 
     Where the base comes from another package, the outermost mapping with a type says so in `_scope_`.
     """
-    if depth > DEPTH:
-        raise ExhaustedError(f"values lie in each other more than {DEPTH} levels deep")
     if isinstance(value, dict):
-        budget.make(10 * len(value) + 1)
+        budget.hold(value, depth)
         given = dict(value)
         if scope is not None and "type" in given:
             given["_scope_"] = scope if given.get("_scope_") is None else given["_scope_"]
             scope = None
         return ConfigDict({key: config(one, budget, scope, depth + 1) for key, one in given.items()})
     if isinstance(value, list | tuple):
-        budget.make(10 * len(value) + 1)
+        budget.hold(value, depth)
         return type(value)([config(one, budget, scope, depth + 1) for one in value])
     return value
 
 
 def plain(value: Any, budget: Budget, depth: int = 0) -> Any:
     """Return a value without its files: mappings, lists, tuples and scalars; an object by its dotted name."""
-    if depth > DEPTH:
-        raise ExhaustedError(f"values lie in each other more than {DEPTH} levels deep")
     if isinstance(value, dict):
-        budget.make(10 * len(value) + 1)
+        budget.hold(value, depth)
         return {str(key): plain(one, budget, depth + 1) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        budget.make(10 * len(value) + 1)
+        budget.hold(value, depth)
         return type(value)([plain(one, budget, depth + 1) for one in value])
     if isinstance(value, set | frozenset):
-        return plain(sorted(value, key=repr), budget, depth)
-    return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
+        budget.weigh(value)
+        return plain(sorted(value, key=repr), budget, depth + 1)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Opaque):
+        return value.name
+    if isinstance(value, complex | bytes | range | type(...)):
+        budget.weigh(value)
+        return repr(value)
+    raise RefusedError(f"a {type(value).__name__} as a value")
