@@ -186,7 +186,7 @@ def test_settings_reach_into_lists(configs):
     path = configs / "configs" / "mine" / "faster-rcnn_r50_fpn_1x_coco.py"
     table = etude_cli("table", path, "--steps-per-epoch", 100, "--set", "param_scheduler.0.end=100", "--at", "98,99")
     assert table.exit_code == 0, table.output
-    assert [line.split()[1] for line in table.output.splitlines()[1:]] == ["0.0197982", "0.02"]
+    assert [line.split()[1] for line in table.output.splitlines()[1:]] == ["0.019798182", "0.02"]
     wrong = etude_cli("table", path, "--steps-per-epoch", 100, "--set", "param_scheduler.7.end=100")
     assert (wrong.exit_code, "setting param_scheduler.7.end: '7' must be an index of a list of 2" in wrong.output) == (2, True)
 

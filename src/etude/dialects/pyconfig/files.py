@@ -7,12 +7,15 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from ...errors import InputError
 
-_LONGEST = 128 * 1024  # bytes of a file; the largest real config has 75 thousand
-_TOGETHER = 384 * 1024  # of all files
+_LONGEST = 96 * 1024  # bytes of a file; the largest real config has 75 thousand
+_TOGETHER = 160 * 1024  # of all files
+_LINES = 20_000  # of a file, and statements between semicolons
+_BRACES = 4_000  # of a file: Python needs long for f-strings of many; real ones have 30
 _LOADS = 300
 _MARKS = (".git", ".mim", "setup.py", "setup.cfg", "pyproject.toml")  # what a repository's root or a package's folder holds
 _PACKAGES = (  # whose configs a config may name, as in mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py
@@ -27,6 +30,8 @@ def root_of(path: Path) -> Path:
     above = (folder, *folder.parents)
     marked = next((one for one in above if any((one / mark).exists() for mark in _MARKS)), None)
     return marked or next((one for one in above if one.name == "configs"), folder)
+
+_VARIABLE = r"""\{\{['"]?\s*+\$(\w++)\s*+:\s*+([^\s{}]{0,200}?)\s*+['"]?\}\}"""  # {{ $NAME:default }}
 
 
 class Files:
@@ -54,7 +59,7 @@ class Files:
             raise InputError(f"{path} lies outside {self.roots[0]}, out of which nothing is read: --root names another folder")
         if not stat.S_ISREG(found.st_mode):
             raise InputError(f"{path} is no file")
-        if real.suffix not in (".py", ".json", ".yaml", ".yml"):
+        if path.suffix not in (".py", ".json", ".yaml", ".yml"):
             raise InputError(f"{path}: configs are .py, .json, .yaml or .yml files")
         return found.st_size
 
@@ -78,27 +83,29 @@ class Files:
         """Return a text with what stands in {{ }} put in, and what its stand-ins for names of the bases stand for."""
         taken: dict[str, str] = {}
 
-        def put(found: re.Match[str]) -> str:
-            inner = found[1].strip()
-            own = {
-                "fileDirname": str(path.parent),
-                "fileBasename": path.name,
-                "fileBasenameNoExtension": path.stem,
-                "fileExtname": path.suffix,
-            }
-            if inner in own:
-                return own[inner]
-            if base := re.fullmatch(r"_base_\.([\w.]+)", inner):
-                taken[stands := f"_{base[1]}_etude0"] = base[1]
-                return f'"{stands}"'
-            outer = re.fullmatch(r"""['"]?\s*\$(\w+)\s*:\s*(\S*?)\s*['"]?""", found[1]) if self.environment else None
-            return found[0] if outer is None else self._default(path, outer[1], outer[2])
+        def stand_in(found: re.Match[str]) -> str:
+            taken[stands := f"_{found[1]}_etude0"] = found[1]
+            return f'"{stands}"'
 
-        return re.sub(r"\{\{([^{}]*)\}\}", put, text), taken
+        own = {
+            "fileDirname": str(path.parent),
+            "fileBasename": path.name,
+            "fileBasenameNoExtension": path.stem,
+            "fileExtname": path.suffix,
+        }
+        text = re.sub(rf"\{{\{{\s*+({'|'.join(own)})\s*+\}}\}}", lambda found: own[found[1]], text)
+        if self.environment:
+            text = re.sub(_VARIABLE, lambda found: self._default(path, found[1], found[2]), text)
+        text = re.sub(r"\{\{\s*+_base_\.([\w.]++)\s*+\}\}", stand_in, text)
+        if len(text) > _LONGEST:
+            raise InputError(f"{path} is no config: with what stands in {{{{ }}}} put in it holds more than {_LONGEST} characters")
+        return text, taken
 
     def _default(self, path: Path, name: str, default: str) -> str:
         if not default:
             raise InputError(f"{path}: the environment variable {name} has no default here, and the environment is not read")
+        if set(default) & set(r"\^$*+?()[]|"):
+            raise InputError(f"{path}: the default of {name}, {default!r}, is taken for a pattern by mmengine: write it out")
         note = f"{name} is {default}, its default: the environment is not read"
         if note not in self.notes:
             self.notes.append(note)
@@ -124,8 +131,9 @@ class Files:
 
     def _found(self, places: Iterator[Path], what: str) -> Path:
         for place in places:
-            if place.is_file():
-                return joined(place, place.name)
+            with suppress(OSError):  # such as a name that is too long
+                if place.is_file():
+                    return joined(place, place.name)
         raise InputError(f"{what} is neither below {self.roots[0]} nor in a package that is installed")
 
     def _homes(self, path: Path, package: str) -> Iterator[Path]:
@@ -150,6 +158,8 @@ def joined(path: Path, base: str) -> Path:
 
 def parsed(path: Path, text: str) -> ast.Module:
     """Return the syntax tree of a text."""
+    if text.count("\n") + text.count(";") > _LINES or text.count("{") > _BRACES:
+        raise InputError(f"{path} is no config: it holds more than {_LINES} lines or {_BRACES} braces")
     try:
         return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...errors import InputError
+from ...errors import InputError, told
+from .calls import CONSTANTS
 from .evaluate import Evaluator
 from .files import Files, joined, parsed, root_of
-from .values import DEPTH, Budget, ConfigDict, ExhaustedError, Opaque, config, plain
+from .values import Budget, ConfigDict, ExhaustedError, Opaque, RefusedError, config, plain
 
 _RESERVED = {"mmcv": ("filename", "text", "pretty_text"), "mmengine": ("filename", "text", "pretty_text", "env_variables")}
 _SIGNS = {
