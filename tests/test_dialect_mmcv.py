@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from benchmarks import resolve
@@ -87,6 +88,20 @@ def test_a_momentum_policy_may_put_another_base_value():
     assert plan.at(35)["momentum"]["all"] == pytest.approx(0.85)
     adam = read(optimizer={"type": "Adam", "lr": 0.001}, lr_config={"policy": "fixed"}, momentum_config=cycle)
     assert adam.override(steps_per_epoch=10).optimizer.betas == (0.95, 0.999)
+
+
+@pytest.mark.parametrize("least", [{"min_lr": 1e-5}, {"min_lr_ratio": 0.05}])
+@pytest.mark.parametrize(("by_epoch", "total"), [(True, 12), (False, 84)])
+def test_mmcls_cools_down_after_its_cosine(by_epoch, total, least):
+    config = {"policy": "CosineAnnealingCooldown", "by_epoch": by_epoch, "cool_down_ratio": 0.1, "cool_down_time": 5, **least}
+    plan = read(lr_config=config).override(steps_per_epoch=7).plan()
+    end = least.get("min_lr", 0.02 * least.get("min_lr_ratio", 0))
+    for tick in range(84):
+        time = tick // 7 if by_epoch else tick
+        way = end + 0.5 * (0.02 - end) * (math.cos(math.pi * (time / (total - 5))) + 1)
+        assert plan.at(tick)["lr"]["all"] == pytest.approx(end * 0.1 if time > total - 5 else way, rel=1e-10), tick
+    with pytest.raises(InputError, match="cool_down_time must not be all of the run, got 12 of 12 epochs"):
+        read(lr_config={**config, "by_epoch": True, "cool_down_time": 12})
 
 
 def test_a_config_of_old_says_total_epochs():

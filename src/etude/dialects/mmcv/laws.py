@@ -9,7 +9,8 @@
 min_lr is absolute, the same for every group; min_lr_ratio is a factor of a group's own rate. A policy that fills the run is
 written without a length, so that most need no number of iterations.
 
-Source: mmcv/runner/hooks/lr_updater.py of MMCV 1.7.2, mmdet/core/hook/yolox_lrupdater_hook.py of MMDetection 2.28.2.
+Source: mmcv/runner/hooks/lr_updater.py of MMCV 1.7.2, mmdet/core/hook/yolox_lrupdater_hook.py of MMDetection 2.28.2,
+mmcls/core/hook/lr_updater.py of MMClassification 0.25.0.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 
 from ...compose import between
 from ...errors import MissingFactError, shown
+from ...fields import Absolute
 from ...formulas import formula
 from ...laws import decay, inverse, steps
 from ...phases import chain, phase
@@ -154,6 +156,18 @@ def _flat_cosine(a: Arguments, progress: Progress) -> Schedule:
     return progress.read(chain(constant(1, over=length(flat, progress.unit)), falling) if flat else falling)
 
 
+def _cooldown(a: Arguments, progress: Progress) -> Schedule:
+    """The cosine over all but the last cool_down_time, and cool_down_ratio of its end after it: a policy of mmcls."""
+    end, part, tail = target(a), a.number("cool_down_ratio", 0.1), a.whole("cool_down_time", 10)
+    n, cooled = progress.total - tail, Absolute(end.value * part) if isinstance(end, Absolute) else end * part
+    if n == 0:
+        raise a.refuse(f"cool_down_time must not be all of the run, got {tail} of {progress.total} {progress.unit}s")
+    if n < 0:
+        return constant(cooled)
+    falling = cosine(1, end, over=length(n, progress.unit))
+    return progress.read(chain(phase(falling, over=length(n + 1, progress.unit)), constant(cooled)))
+
+
 def _cosine_restart(a: Arguments, progress: Progress) -> Schedule:
     """min_lr + weight (base - min_lr) (1 + cos(pi u)) / 2 in each period, u the part of it that has elapsed."""
     periods = numbers_of(a.take("periods"), f"{a.name}: periods")
@@ -237,6 +251,7 @@ LAWS: dict[str, Callable[..., Schedule]] = {
     "Inv": _inv,
     "CosineAnnealing": partial(annealing, shape=cosine),
     "FlatCosineAnnealing": _flat_cosine,
+    "CosineAnnealingCooldown": _cooldown,
     "CosineRestart": _cosine_restart,
     "Cyclic": _cyclic,
     "OneCycle": _one_cycle,
