@@ -11,6 +11,7 @@ Exit code 1 where a ratio is above its limit. Peers that are not installed are l
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import itertools
 import math
@@ -252,6 +253,28 @@ def read_lines() -> Iterator[Line]:
     print(f"reading it takes {1000 * times['etude']:.1f} ms (limit 30)")
 
 
+def config_lines() -> Iterator[Line]:
+    """A Python config with its bases becomes a recipe; parsing the files is the floor."""
+    folder = Path(tempfile.mkdtemp())
+    stages = ", ".join(f"dict(type='Block', width={64 * index}, norm=dict(type='BN', eps=1e-5))" for index in range(60))
+    files = {
+        "model.py": f"model = dict(type='Detector', backbone=dict(stages=[{stages}]), neck=dict(type='FPN', out=256))\n",
+        "data.py": "size = (1333, 800)\ndata = dict(samples_per_gpu=2, train=dict(steps=[dict(type='Resize', to=size)] * 8))\n",
+        "schedule.py": "optimizer = dict(type='SGD', lr=0.02, momentum=0.9)\nlr_config = dict(policy='step', step=[8, 11])\n"
+        "runner = dict(type='EpochBasedRunner', max_epochs=12)\n",
+        "faster_rcnn_r50_fpn_2x_coco.py": "_base_ = ['model.py', 'data.py', 'schedule.py']\nlr_config = dict(step=[16, 22])\n"
+        "runner = dict(max_epochs=24)\n",
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    path = folder / "faster_rcnn_r50_fpn_2x_coco.py"
+    contenders = {"ast.parse": lambda: [ast.parse(text) for text in files.values()], "etude": lambda: etude.read(path)}
+    times = interleaved(contenders, calls=10, rounds=21)
+    for name, seconds in times.items():
+        yield Line(f"read an MMDetection config: {name}", seconds, seconds / times["ast.parse"])
+    print(f"reading it takes {1000 * times['etude']:.1f} ms (limit 30)")
+
+
 def main() -> int:
     """Print the report; 1 where a limit is broken."""
     torch.set_num_threads(1)
@@ -264,6 +287,7 @@ def main() -> int:
         curve_lines(),
         jump_lines(),
         read_lines(),
+        config_lines(),
         start_lines(),
     )
     for line in itertools.chain.from_iterable(sections):
