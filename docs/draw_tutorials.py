@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 BLUE, RED, GREEN, PURPLE = COLOURS[:4]
 SOLID, DASHED, DASHDOT, DOTTED = DASHES[:4]
 GREY = "#8A8A8A"
+QUARTERS = [0, 0.005, 0.01, 0.015, 0.02]
 
 
 def values() -> dict[str, Any]:
@@ -425,6 +426,104 @@ def draw_paddleocr_policies(v: dict[str, Any]) -> Any:
     return figure
 
 
+def draw_mmdet(v: dict[str, Any]) -> Any:
+    figure, (left, right) = panels(1, 2, 10, 3.8, sharex=False)
+    each = 7330
+    for (name, plan), colour, dashes in zip(v["lengths"].items(), (BLUE, RED, GREEN), DASHES, strict=False):
+        rates = plan.table()["lr"][:, 0]
+        steps = [*range(0, 600, 20), *range(each, len(rates), each), len(rates) - 1]
+        epochs = [(step + 1 if step == len(rates) - 1 else step) / each for step in steps]
+        look = {"color": colour, "linestyle": dashes, "linewidth": 1.6, "drawstyle": "steps-post"}
+        left.plot(epochs, rates[steps], label=f"{name}: {len(rates) // each} epochs", **look)
+        left.plot(epochs[-1:], rates[-1:], "o", color=colour, markersize=5, markerfacecolor="white", zorder=3)
+    right.plot(v["one_x"].table()["lr"][:700, 0], color=BLUE, linewidth=1.6)
+    right.axvline(500, color=GREY, linewidth=0.8, linestyle=DOTTED)
+    right.annotate("the warmup ends", (508, 0.0004), fontsize=9, color="#555555")
+    note(right, "2e-05, a thousandth", (0, 2e-5), (60, 0.0004))
+    left.set_yscale("log")
+    left.set(ylim=(1.4e-5, 0.03), xlim=(-0.3, 24.3), xticks=range(0, 25, 4))
+    right.set(ylim=(-0.0003, 0.0212), xlim=(-8, 700), yticks=QUARTERS)
+    label(left, "The schedules", "epoch (of 7330 iterations)", "learning rate")
+    label(right, "The first 700 iterations", "iteration", "")
+    legend(left, loc="lower left", bbox_to_anchor=(0.03, 0.02))
+    return figure
+
+
+def draw_mmdet_warmup(v: dict[str, Any]) -> Any:
+    figure, (left, right) = panels(1, 2, 10, 3.8, sharex=False)
+    for (kind, curve), colour, dashes in zip(v["kinds"].items(), (RED, BLUE, GREEN), (DASHED, SOLID, DASHDOT), strict=True):
+        left.plot(curve, color=colour, linestyle=dashes, linewidth=1.6, label=kind)
+        left.plot([250], [curve[250]], "o", color=colour, markersize=5, markerfacecolor="white", zorder=3)
+    left.set(ylim=(0, 0.0212), yticks=QUARTERS)
+    label(left, "Three kinds, from a ratio of 0.1", "iteration", "learning rate")
+    legend(left, title="warmup")
+    regular, in_force = zip(*v["meeting"], strict=True)
+    right.plot(regular, color=GREY, linestyle=DASHED, drawstyle="steps-post", linewidth=1.2, label="regular_lr")
+    right.plot(in_force, "o", color=BLUE, linestyle=SOLID, linewidth=1, markersize=4.5, markerfacecolor="none", label="in force")
+    right.set(ylim=(0, 0.0212), yticks=QUARTERS, xticks=range(0, 31, 5))
+    note(right, "the epoch ends\nat half the rate", (9, in_force[9]), (1, 0.0148))
+    note(right, "the warmup ends", (20, in_force[20]), (19, 0.0062))
+    label(right, "A drop inside a warmup", "iteration", "")
+    legend(right, loc="upper right")
+    return figure
+
+
+def draw_mmdet_policies(v: dict[str, Any]) -> Any:
+    figure, axes = panels(3, 4, 11, 7, sharex=False)
+    for number, (panel, (name, (stairs, glide))) in enumerate(zip(axes, v["mm_curves"].items(), strict=True)):
+        panel.plot(glide, color=BLUE, linestyle=SOLID, linewidth=1.4, label="by iteration")
+        if stairs is not None:
+            panel.plot(stairs, color=RED, linestyle=DASHED, linewidth=1.4, drawstyle="steps-post", label="by epoch")
+        label(panel, name, "iteration" if number > 7 else "", "learning rate" if number % 4 == 0 else "")
+        top = 0.2 if name == "cyclic" else 0.02
+        panel.set(xticks=range(0, 601, 150), ylim=(-0.03 * top, 1.06 * top))
+        panel.set_yticks([0, top / 2, top], ["0", f"{top / 2:g}", f"{top:g}"])
+    handles, names = axes[1].get_legend_handles_labels()
+    figure.legend(handles, names, frameon=False, fontsize=10, loc="outside lower center", ncols=2)
+    return figure
+
+
+def draw_mmdet_momentum(v: dict[str, Any]) -> Any:
+    np = v["np"]
+    figure, axes = panels(2, 2, 10, 5.4, sharex=False)
+    looks = {0: (RED, DASHED, "s"), 0.5: (GREEN, DASHDOT, "^"), 0.9: (BLUE, SOLID, "o")}
+    turn = np.linspace(0, 2 * np.pi, 73)
+    last = axes[3]
+    for panel, (m, places) in zip(axes, v["balls"].items(), strict=False):
+        colour, dashes, marker = looks[m]
+        for level in (2, 10, 25, 50, 90):
+            across = (2 * level) ** 0.5
+            panel.plot(across * np.cos(turn), across / 10 * np.sin(turn), color="#C4C4C4", linewidth=0.9)
+        look = {"color": colour, "linestyle": dashes, "linewidth": 1.2, "markersize": 3.8, "markerfacecolor": "none"}
+        panel.plot(*places[:41].T, marker, **look)
+        panel.plot([0], [0], "+", color="black", markersize=9, markeredgewidth=1.6)
+        panel.set(xlim=(-11, 4), ylim=(-1.3, 1.3))
+        label(panel, f"Momentum {m}", "x", "y" if panel is not axes[1] else "")
+        last.plot([v["height"](place) for place in places], marker, **look, markevery=10, label=f"{m}")
+    last.set_yscale("log")
+    last.set_ylim(2e-5, 400)
+    label(last, "How high it still is", "update", "height")
+    legend(last, title="momentum", loc="lower left")
+    return figure
+
+
+def draw_mmdet_decay(v: dict[str, Any]) -> Any:
+    figure, (panel,) = panels(1, 1, 8, 3.8)
+    looks = ((BLUE, SOLID), (RED, DASHED), (GREEN, DASHDOT))
+    every = 733  # a tenth of an epoch
+    for (name, left), (colour, dashes) in zip(v["norms"].items(), looks, strict=True):
+        some = left[::every]
+        panel.plot([number / 10 for number in range(len(some))], some, color=colour, linestyle=dashes, linewidth=1.8, label=name)
+        panel.annotate(f"{left[-1]:.1%}".replace("%", " %"), (12.1, left[-1]), va="center", fontsize=9, color=colour)
+    for epoch in (8, 11):
+        panel.axvline(epoch, color=GREY, linewidth=0.8, linestyle=DOTTED)
+        panel.annotate("lr / 10", (epoch + 0.08, 0.03), fontsize=9, color="#555555")
+    panel.set(xlim=(0, 13), ylim=(0, 1.03), xticks=range(13))
+    label(panel, "", "epoch (of 7330 iterations)", "norm (1 at first)")
+    legend(panel, loc="lower left", bbox_to_anchor=(0.02, 0.02))
+    return figure
+
+
 PICTURES = {
     "yolov5": draw_yolov5,
     "cosine": draw_cosine,
@@ -441,6 +540,11 @@ PICTURES = {
     "paddleocr": draw_paddleocr,
     "paddleocr_warmup": draw_paddleocr_warmup,
     "paddleocr_policies": draw_paddleocr_policies,
+    "mmdet": draw_mmdet,
+    "mmdet_warmup": draw_mmdet_warmup,
+    "mmdet_policies": draw_mmdet_policies,
+    "mmdet_momentum": draw_mmdet_momentum,
+    "mmdet_decay": draw_mmdet_decay,
 }
 
 

@@ -25,7 +25,7 @@ def named() -> list[str]:
 
 def test_every_picture_that_the_document_names_is_there_and_none_else():
     assert sorted(named()) == sorted(path.name for path in (DOCS / "tutorials").iterdir())
-    assert len(named()) == 15
+    assert len(named()) == 20
 
 
 def test_the_script_draws_what_the_document_names(script, tmp_path):
