@@ -222,6 +222,14 @@ def test_a_config_can_be_insisted_on(configs, monkeypatch, words, message):
     assert "Traceback" not in result.output
 
 
+def test_a_config_may_be_yaml_with_a_base(configs):
+    path = configs / "configs" / "mine" / "retinanet_2x.yaml"
+    path.write_text("_base_: ../_base_/schedule_1x.py\nrunner: {max_epochs: 24}\nlr_config: {step: [16, 22]}\n")
+    recipe = etude.read(path)
+    assert recipe.run.epochs == 24
+    assert repr(recipe.schedules["lr"]) == 'linear(0.001, 1, over="500 steps") * steps(0.1, at=["16 epochs", "22 epochs"])'
+
+
 def test_a_python_file_that_is_no_config(tmp_path):
     (tmp_path / "train.py").write_text("import torch\n\n\nclass Net(torch.nn.Module):\n    pass\n")
     result = etude_cli("show", tmp_path / "train.py")

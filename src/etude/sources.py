@@ -110,6 +110,8 @@ def _file(path: Path, asked: _Asked) -> Recipe:
     own = re.search(r"^etude[ \t]*:", text, re.MULTILINE) and asked.dialect is None
     try:
         plain, dialect = ({}, None) if own else _plain(text, where, asked.dialect)
+        if "_base_" in plain and dialect in (None, "mmcv", "mmengine"):
+            return _config(path, asked)
         if not own and "etude" not in plain:
             return _foreign(plain, where, asked._replace(dialect=dialect), path.stem)
     except Exception as error:  # a file may hold anything

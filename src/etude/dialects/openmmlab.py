@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import InputError, MissingFactError, shown
 from ..groups import Group
 from ..recipe import Optimizer, Recipe
-from ..run import Run
+from ..run import Facts, Run
 from .arguments import Arguments, mapping, numbers_of
 from .mmnames import decode, disagreements
 from .torch.description import DEFAULTS
@@ -144,19 +144,21 @@ def _literal(key: str) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in key)
 
 
-def scaled(lr: float, scale: Any, batch: int | None, notes: list[str]) -> float:
+def scaled(lr: float, scale: Any, run: Run, given: Facts, notes: list[str]) -> float:
     """Return the rate that auto_scale_lr makes of one: in proportion to the batch, where it is enabled.
 
     Args:
         lr: The rate that the config says, which is for `base_batch_size`.
         scale: The mapping auto_scale_lr, or None.
-        batch: Samples of a batch over all devices.
+        run: Whose batch it is, over all devices.
+        given: The facts that were given beside the config: without them the number of devices is a guess.
     """
+    batch = run.batch_size
     if not isinstance(scale, Mapping):
         return lr
     base = scale.get("base_batch_size")
     if scale.get("enable") is not True:
-        if isinstance(base, int) and batch and batch != base:
+        if isinstance(base, int) and batch and batch != base and (given.get("batch_size") or given.get("devices")):
             notes.append(
                 f"lr {lr:g} is for a batch of {base}, and it is {batch}: --set auto_scale_lr.enable=true makes it "
                 f"{batch / base * lr:g}"
@@ -183,6 +185,8 @@ def repeats(dataset: Any, depth: int = 0) -> int:
 
 def told_by_name(stem: str, recipe: Recipe, *, iterations: int | None, repeat: int, batch: Any, base: Any) -> Recipe:
     """Return a recipe with what its file's name says, and where it says what the content doesn't."""
+    if stem.startswith(("schedule", "default_runtime")):  # a base: it names no model
+        return recipe
     name = decode(stem)
     lines = disagreements(
         name,
@@ -205,7 +209,7 @@ def run_facts(run: Run, times: int, notes: list[str]) -> Run:
     return run
 
 
-def batches_of(size: Any, key: str, given: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
+def batches_of(size: Any, key: str, given: Facts, notes: list[str]) -> dict[str, Any]:
     """Return the facts of a loader that says one device's batch.
 
     Args:

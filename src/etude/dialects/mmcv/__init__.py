@@ -53,7 +53,7 @@ def read(source: Mapping[str, Any], given: Facts) -> Recipe:
     run, epochs = _run(source, given, notes)
     own = {key: value for key, value in settings.items() if key not in ("paramwise_cfg", "constructor")}
     optimizer = optimizer_of(own, "optimizer")
-    optimizer = replace(optimizer, lr=scaled(optimizer.lr, source.get("auto_scale_lr"), run.batch_size, notes))
+    optimizer = replace(optimizer, lr=scaled(optimizer.lr, source.get("auto_scale_lr"), run, given, notes))
     _tell_of_updates(source.get("optimizer_config"), notes)
     part = run.parts()[0]
     per_epoch = int(part.steps) if part.steps else None
