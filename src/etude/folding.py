@@ -73,7 +73,7 @@ class fold(Schedule):
                 before, factor = factors[index], float(curve.value(t, Scalar))
                 factors[index] = factor
                 if before:
-                    x = floor + (x - floor) * (factor / before)
+                    x = x if factor == before else floor + (x - floor) * (factor / before)  # at rest no digit is lost
                 elif factor:
                     x += (base - floor) * factor
                 else:

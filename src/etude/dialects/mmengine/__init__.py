@@ -8,23 +8,26 @@ Source: mmengine/runner/runner.py, optim/scheduler/param_scheduler.py and hooks/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ...errors import InputError, did_you_mean, shown
-from ...recipe import Recipe
+from ...groups import Group
+from ...recipe import Optimizer, Recipe
 from ...run import Facts, Run
 from ...schedule import constant
 from ..arguments import Arguments, mapping, only, run_over, whole_epochs
 from ..openmmlab import batches_of, groups_of, kind_of, optimizer_of, repeats, run_facts, scaled, told_by_name
+from .amounts import Loop
 from .compose import composed
-from .pieces import LAWS, Loop, Piece, Taken
+from .pieces import LAWS, Piece, Taken
 
 __all__ = ["LOOKS", "NAMES", "named", "read", "takes"]
 LOOKS = "optim_wrapper or param_scheduler"
 _ENDINGS = {"LR": "lr", "Momentum": "momentum", "ParamScheduler": "", "LRRatio": "lr", "WeightDecay": "weight_decay"}
-NAMES = (*(f"{name}LR" for name in LAWS), *(f"{name}Momentum" for name in LAWS if name != "OneCycle"))
+_LONE = ("PolyLRRatio", "CosineAnnealingWeightDecay")  # of mmseg and of mmpretrain
+NAMES = (*(f"{name}LR" for name in LAWS), *(f"{name}Momentum" for name in LAWS if name != "OneCycle"), *_LONE)
 _DEAD = {
     "optimizer": "optim_wrapper.optimizer",
     "optimizer_config": "optim_wrapper",
@@ -64,28 +67,32 @@ def read(source: Mapping[str, Any], given: Facts) -> Recipe:
     kind = kind_of(hook.get("type"), "default_hooks.param_scheduler.type") if isinstance(hook, Mapping) else "ParamSchedulerHook"
     if kind != "ParamSchedulerHook":
         raise InputError(f"default_hooks.param_scheduler is {kind}, which writes rates of its own and is not read")
-    wrapper = mapping(source.get("optim_wrapper"), "optim_wrapper")
+    if source.get("optim_wrapper") is None:
+        raise InputError(
+            "optim_wrapper is missing: the config trains nothing; --set optim_wrapper.optimizer.type=SGD would begin one"
+        )
+    wrapper = mapping(source["optim_wrapper"], "optim_wrapper")
     if "optimizer" not in wrapper and any(isinstance(one, Mapping) and "optimizer" in one for one in wrapper.values()):
         raise InputError(
             f"optim_wrapper holds several optimizers, {', '.join(map(str, wrapper))}: a recipe is of one; give one of them"
         )
-    notes = [f"ignored: {key}: mmengine reads {theirs} instead" for key, theirs in _DEAD.items() if key in source]
+    notes = list(_dead(source))
     run, loop = _run(source, wrapper, given, notes)
     settings = mapping(wrapper.get("optimizer"), "optim_wrapper: optimizer")
     optimizer = optimizer_of(settings, "optim_wrapper: optimizer")
-    optimizer = replace(optimizer, lr=scaled(optimizer.lr, source.get("auto_scale_lr"), run.batch_size, notes))
+    optimizer = replace(optimizer, lr=scaled(optimizer.lr, source.get("auto_scale_lr"), run, given, notes))
     if wrapper.get("clip_grad"):
         notes.append(f"clip_grad {shown(wrapper['clip_grad'])}: clipping is left to your loop")
-    schedules = {
-        name: composed(pieces, loop)
-        for name, pieces in _pieces(source.get("param_scheduler"), loop).items()
-        if name == "lr" or pieces
-    }
+    pieces = _pieces(source.get("param_scheduler"), loop)
+    schedules = {name: composed(acting, loop) for name, acting in pieces.items()}
+    groups = groups_of(wrapper, optimizer, "optim_wrapper", notes)
+    if {piece.name for piece in pieces.get("weight_decay", []) if piece.floor} == {"CosineAnnealingWeightDecay"}:
+        groups = _spared(groups, optimizer)
     if "momentum" in schedules and optimizer.base("momentum") is None:
         raise InputError(f"param_scheduler: {optimizer.name} has no momentum to be scheduled")
     return Recipe(
         optimizer=optimizer,
-        groups=groups_of(wrapper, optimizer, "optim_wrapper", notes),
+        groups=groups,
         schedules=schedules,
         clock="batch" if loop.tick == "batches" else "step",
         run=run,
@@ -105,6 +112,16 @@ def named(stem: str, source: Mapping[str, Any], recipe: Recipe) -> Recipe:
         batch=loader.get("batch_size") if isinstance(loader, Mapping) else None,
         base=scale.get("base_batch_size") if isinstance(scale, Mapping) else None,
     )
+
+
+def _dead(source: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what mmcv read and mmengine does not, where it says something else than what is read in its place."""
+    for key, theirs in _DEAD.items():
+        found: Any = source
+        for word in theirs.split("."):
+            found = found.get(word) if isinstance(found, Mapping) else None
+        if key in source and source[key] != found:
+            yield f"ignored: {key}: mmengine reads {theirs} instead"
 
 
 def _run(source: Mapping[str, Any], wrapper: Mapping[str, Any], given: Facts, notes: list[str]) -> tuple[Run, Loop]:
@@ -154,6 +171,16 @@ def _loaded(loader: Any, given: Facts, notes: list[str]) -> tuple[dict[str, Any]
     return own, repeats(loader.get("dataset"))
 
 
+def _spared(groups: Mapping[str, Group], optimizer: Optimizer) -> dict[str, Group]:
+    """Return groups of which those without weight decay stay without, as the scheduler of mmpretrain has it."""
+    return {
+        name: group
+        if (optimizer.weight_decay if group.weight_decay is None else group.weight_decay)
+        else replace(group, schedules={"weight_decay": constant(1)})
+        for name, group in (groups or {"all": Group()}).items()
+    }
+
+
 def _pieces(given: Any, loop: Loop) -> dict[str, list[Piece]]:
     """Return the schedulers of a config, by what they schedule."""
     if isinstance(given, Mapping) and "type" not in given and given:
@@ -167,7 +194,7 @@ def _pieces(given: Any, loop: Loop) -> dict[str, list[Piece]]:
         name = kind_of(settings.pop("type", None), "param_scheduler: type")
         ending = next((end for end in sorted(_ENDINGS, key=len, reverse=True) if name.endswith(end)), None)
         law = LAWS.get(name.removesuffix(ending)) if ending else None
-        if ending is None or law is None or (ending == "LRRatio" and name != "PolyLRRatio"):
+        if ending is None or law is None or (ending in ("LRRatio", "WeightDecay") and name not in _LONE):
             raise InputError(f"param_scheduler: there is no {shown(name)}{did_you_mean(name, NAMES)}")
         a = Taken(name, settings, loop)
         hyperparameter = _ENDINGS[ending] or str(a.take("param_name"))
@@ -175,6 +202,10 @@ def _pieces(given: Any, loop: Loop) -> dict[str, list[Piece]]:
             raise a.refuse(f"param_name must be lr, momentum or weight_decay, got {shown(hyperparameter)}")
         if name.startswith("OneCycle") and hyperparameter != "lr":
             raise a.refuse("it is for the learning rate alone")
-        made.setdefault(hyperparameter, []).append(law(a))
+        piece = law(a)
         a.done()
+        before = made.setdefault(hyperparameter, [])
+        if piece.based and (found := [other.name for other in before if other.absolute]):
+            raise a.refuse(f"it goes by the base value, in whose place {found[0]} before it has put its own")
+        before.append(piece)
     return made

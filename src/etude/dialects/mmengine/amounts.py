@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ...units import number_text
+
+ASK = "give --steps-per-epoch, or --samples and --batch-size"
 
 
 class Amount(NamedTuple):
@@ -13,16 +16,48 @@ class Amount(NamedTuple):
     epochs: float = 0
     ticks: float = 0
 
+    def plus(self, other: Amount) -> Amount:
+        return Amount(self.epochs + other.epochs, self.ticks + other.ticks)
+
     def less(self, other: Amount) -> Amount:
         return Amount(self.epochs - other.epochs, self.ticks - other.ticks)
 
-    def text(self, tick: str) -> str:
-        """Return it as a length, in which iterations are "steps" or "batches"."""
-        terms = [(number, unit) for number, unit in ((self.epochs, "epochs"), (self.ticks, tick)) if number]
+
+@dataclass
+class Loop:
+    """What a training loop makes of its schedulers.
+
+    Args:
+        epochs: max_epochs; None of a loop that counts iterations.
+        iterations: max_iters; None of a loop that counts epochs.
+        per_epoch: Iterations of an epoch, where they are known.
+        tick: What iterations are called in lengths: "steps", or "batches" where several make an update.
+    """
+
+    epochs: int | None
+    iterations: int | None
+    per_epoch: int | None
+    tick: str = "steps"
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def total(self) -> Amount:
+        return Amount(self.epochs) if self.epochs is not None else Amount(0, self.iterations or 0)
+
+    def text(self, amount: Amount) -> str:
+        """Return an amount as a length."""
+        terms = [(number, unit) for number, unit in ((amount.epochs, "epochs"), (amount.ticks, self.tick)) if number]
         terms.sort(key=lambda term: term[0] < 0)
         made = " ".join(f"{'-' if number < 0 else '+'} {number_text(abs(number))} {unit}" for number, unit in terms)
-        return made.removeprefix("+ ") or f"0 {tick}"
+        return made.removeprefix("+ ") or f"0 {self.tick}"
 
-    def measured(self, per_epoch: int | None) -> float:
-        """Return it in iterations. Those of an epoch may be unknown: among whole epochs, one more or less, any number tells."""
-        return self.epochs * (per_epoch or 1_000) + self.ticks
+    def measured(self, amount: Amount) -> float:
+        """Return an amount in iterations, of which those of an epoch, where they are unknown, are taken to be many."""
+        return amount.epochs * (self.per_epoch or 1_000) + amount.ticks
+
+    def before(self, one: Amount, other: Amount) -> bool | None:
+        """Return whether one amount is less than another; None where that follows from an epoch's length, which is not known."""
+        gap = other.less(one)
+        if self.per_epoch is None and gap.epochs and abs(gap.ticks) > 1:
+            return None
+        return self.measured(gap) > 0

@@ -9,8 +9,9 @@ Source: mmengine/optim/scheduler/param_scheduler.py of mmengine 0.10.7; the sche
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ...errors import MissingFactError, shown
@@ -23,31 +24,9 @@ from ...shapes import cosine, linear, poly, power
 from ...timing import hold, skip
 from ..arguments import Arguments
 from ..torch.cycles import ANNEALING, annealed
-from .amounts import Amount
+from .amounts import ASK, Amount, Loop
 
-_ASK = "give --steps-per-epoch, or --samples and --batch-size"
-
-
-@dataclass
-class Loop:
-    """What a training loop makes of its schedulers.
-
-    Args:
-        epochs: max_epochs; None of a loop that counts iterations.
-        iterations: max_iters; None of a loop that counts epochs.
-        per_epoch: Iterations of an epoch, where they are known.
-        tick: What iterations are called in lengths: "steps", or "batches" where several make an update.
-    """
-
-    epochs: int | None
-    iterations: int | None
-    per_epoch: int | None
-    tick: str = "steps"
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def total(self) -> Amount:
-        return Amount(self.epochs) if self.epochs is not None else Amount(0, self.iterations or 0)
+_ENDLESS = 10**9  # mmengine's INF, which it does not convert
 
 
 @dataclass
@@ -61,9 +40,14 @@ class Piece:
         curve: What the value is multiplied with from `begin` on; or the way from what is found there to a floor, of two levels.
         floor: The level that such a way leads to.
         sets: The curve is all of the value, whatever was there.
+        absolute: Its first value is not a factor.
         jumps: It changes at the begin of an epoch alone, if it goes by epochs.
         goes_on: After `end` it would move on, if it acted.
-        still: What the value has been multiplied with in the end, where that is known.
+        still: What the value has been multiplied with in the end, or the value that it has come to; None where it is neither.
+        turns: It rises from its floor again, by what the base value is above it.
+        arrives: When it is on its floor for the first time, if it ever is.
+        rests: It ends there.
+        idle: Until when it does nothing, if that is later than its begin.
     """
 
     name: str
@@ -73,15 +57,30 @@ class Piece:
     curve: Schedule | Callable[[Level, Level], Schedule]
     floor: Level = 0.0
     sets: bool = False
+    absolute: bool = False
     jumps: bool = False
     goes_on: bool = False
-    still: float | None = None
+    still: Level | None = None
+    turns: bool = False
+    arrives: Amount | None = None
+    rests: bool = False
+    idle: Amount | None = None
 
-    def way(self, start: float, floor: Level) -> Schedule:
-        """Return what it makes of `start`, a factor of the base value, from its begin on."""
+    @property
+    def one(self) -> Amount:
+        """The time from one of its steps to the next."""
+        return Amount(1) if self.by_epoch else Amount(0, 1)
+
+    @property
+    def based(self) -> bool:
+        """Whether it goes by the base value, besides the one that it finds."""
+        return self.turns or self.sets or (isinstance(self.floor, float) and self.floor != 0)
+
+    def way(self, start: Level, floor: Level) -> Schedule:
+        """Return what it makes of `start`, a factor of the base value or a value, from its begin on."""
         if not isinstance(self.curve, Schedule):
             return self.curve(start, floor)
-        return self.curve if self.sets or start == 1 else start * self.curve
+        return self.curve if self.sets or start == 1 else constant(start) * self.curve
 
 
 class Taken(Arguments):
@@ -94,54 +93,64 @@ class Taken(Arguments):
         if self.converted and not by_epoch:
             raise self.refuse("convert_to_iter_based is for schedulers by epoch: leave it out, or by_epoch=False")
         self.by_epoch = by_epoch and not self.converted
-        for key, none in (("verbose", False), ("last_step", -1)):
-            if self.take(key, none) not in (False, none) and key != "verbose":
-                raise self.refuse(f"{key} must be left out, got {shown(self.given[key])}")
-        self.begin = self.amount(self.number("begin", 0), "begin")
-        if "end" in self.given:
-            self.end = self.amount(self.number("end"), "end")
-        else:  # a loop that counts iterations is one epoch
-            self.end = self.amount(loop.epochs if loop.epochs is not None else 1, "end") if by_epoch else loop.total
+        self.take("verbose", False)
+        if self.take("last_step", -1) != -1:
+            raise self.refuse(f"last_step must be left out, got {shown(self.given['last_step'])}")
+        self.begin = self.edge("begin", 0)
+        # a loop that counts iterations is one epoch
+        whole = loop.total if not by_epoch else self.units(1 if loop.epochs is None else loop.epochs, "end")
+        self.end = self.edge("end") if "end" in given else whole
         self.width = self.end.less(self.begin)
-        if self.count(self.width) <= 0:
+        if loop.before(self.begin, self.end) is False:
             raise self.refuse(f"end must be larger than begin, got {self.span(self.begin)} and {self.span(self.end)}")
-        self.once = self.count(self.width) <= 1
-        self.last = self.width.less(Amount(1) if self.by_epoch else Amount(0, 1))
+        self.once = loop.before(self.one(), self.width) is False
+        self.last = self.width.less(self.one())
 
-    def amount(self, number: float, key: str) -> Amount:
-        """Return a number of the scheduler's own unit; what is converted is cut off to whole iterations."""
-        if self.by_epoch or (self.converted and number == int(number)):
-            return Amount(number)
+    def edge(self, key: str, default: float | None = None) -> Amount:
+        """Return begin or end; what is converted is cut off to whole iterations."""
+        number = self.number(key, least=0) if default is None else self.number(key, default, least=0)
+        if number >= _ENDLESS:
+            return Amount(number) if self.by_epoch else Amount(0, number)
+        if number == int(number):
+            return self.units(number, key)
         if not self.converted:
-            return Amount(0, number)
+            raise self.refuse(f"{key} must be a whole number, of which mmengine counts its steps; got {number:g}")
+        return Amount(0, int(self.per_epoch(number, key) * number))
+
+    def per_epoch(self, number: float, key: str) -> int:
+        """Return the iterations of an epoch, in which a number of epochs must be counted."""
         if self.loop.per_epoch is None:
-            raise MissingFactError(f"{self.name}: {key} {number:g} epochs are cut off to whole iterations: {_ASK}")
-        return Amount(0, int(number * self.loop.per_epoch))
+            raise MissingFactError(f"{self.name}: {key} {number:g} epochs are counted in iterations: {ASK}")
+        return self.loop.per_epoch
+
+    def units(self, number: float, key: str) -> Amount:
+        """Return a number of its own unit."""
+        if self.by_epoch or (self.converted and (self.loop.epochs is not None or not number)):
+            return Amount(number)
+        return Amount(0, number * self.per_epoch(number, key) if self.converted else number)
 
     def span(self, amount: Amount) -> str:
-        return amount.text(self.loop.tick)
-
-    def count(self, amount: Amount) -> float:
-        """Return how many times it acts in an amount."""
-        return amount.epochs if self.by_epoch else amount.measured(self.loop.per_epoch)
-
-    def units(self, number: float) -> Amount:
-        """Return a number of its own unit that is not cut off: periods, milestones, T_max."""
-        return Amount(number) if self.by_epoch or self.converted else Amount(0, number)
+        return self.loop.text(amount)
 
     def one(self) -> Amount:
         return Amount(1) if self.by_epoch else Amount(0, 1)
 
-    def floor(self, *, ratio: bool = True, required: bool = False) -> Level:
+    def count(self, amount: Amount) -> float | None:
+        """Return how many of its steps an amount is; None where that is not known."""
+        if self.by_epoch or self.loop.per_epoch or not amount.epochs:
+            return amount.epochs if self.by_epoch else self.loop.measured(amount)
+        return None
+
+    def floor(self, default: float | None = None, *, ratio: bool = True, required: bool = False) -> Level:
         """Return eta_min, or eta_min_ratio of the base value."""
-        least, part = self.take("eta_min", None), self.take("eta_min_ratio", None) if ratio else None
-        if least is not None and part is not None:
-            raise self.refuse("give eta_min or eta_min_ratio, not both")
-        if required and least is part is None:
-            raise self.missing("eta_min", "give eta_min or eta_min_ratio")
+        least, part = self.take("eta_min", default), self.take("eta_min_ratio", None) if ratio else None
         if part is not None:
+            if least is not None and default is None:
+                raise self.refuse("give eta_min or eta_min_ratio, not both")
             return self.number("eta_min_ratio")
-        value = 0.0 if least is None else self.number("eta_min")
+        if required and least is None:
+            raise self.missing("eta_min", "give eta_min or eta_min_ratio")
+        value = 0.0 if least is default is None else self.number("eta_min", default or 0.0)
         return Absolute(value) if value else 0.0
 
     def piece(self, curve: Schedule | Callable[[Level, Level], Schedule], **more: Any) -> Piece:
@@ -158,7 +167,7 @@ def _linear(a: Taken) -> Piece:
 
 
 def _constant(a: Taken) -> Piece:
-    factor = a.number("factor", 1 / 3, least=0)
+    factor = a.number("factor", 1 / 3, least=0, most=math.inf if a.name == "ConstantLR" else 1)
     if factor > 1:
         a.loop.notes.append(f"{a.name}: a factor above 1, {factor:g}, is mmpose's own; mmengine refuses it")
     if a.once:
@@ -176,64 +185,105 @@ def _exponential(a: Taken) -> Piece:
 
 def _step(a: Taken) -> Piece:
     every, gamma = a.whole("step_size", least=1), a.number("gamma", 0.1)
-    return a.piece(steps(gamma, every=a.span(a.units(every))), jumps=True, goes_on=True)
+    size = a.units(every, "step_size")
+    return a.piece(steps(gamma, every=a.span(size)), jumps=True, goes_on=True, idle=a.begin.plus(size))
 
 
 def _multi_step(a: Taken) -> Piece:
     given, gamma = a.take("milestones"), a.number("gamma", 0.1)
     if not isinstance(given, list | tuple) or any(isinstance(one, bool) or not isinstance(one, int | float) for one in given):
         raise a.refuse(f"milestones must be a list of numbers, got {shown(given)}")
-    # a milestone is met, or never: one that lies between two steps, or behind the end, is not
-    at = [one for one in sorted(given) if one == int(one) and 0 <= a.count(a.units(one)) < a.count(a.width)]
-    return a.piece(
-        steps(gamma, at=[a.span(a.units(one)) for one in at]) if at else constant(1), jumps=True, still=gamma ** len(at)
-    )
+    at = []
+    for number in sorted(given):
+        whole = number == int(number)
+        one = a.units(number, "milestones") if whole or not a.converted else Amount(0, number * a.per_epoch(number, "milestones"))
+        # a milestone is met, or never: one that lies between two steps, or behind the end, is not
+        if (whole or (a.converted and one.ticks == int(one.ticks))) and number >= 0 and a.loop.before(one, a.width) is not False:
+            at.append(one)
+        else:
+            a.loop.notes.append(
+                f"{a.name}: milestone {number:g} is never met: it acts for {a.span(a.width)}, counted from its begin"
+            )
+    drops = steps(gamma, at=[a.span(one) for one in at]) if at else constant(1)
+    return a.piece(drops, jumps=True, still=gamma ** len(at), idle=a.begin.plus(at[0]) if at else a.end)
 
 
 def _cosine(a: Taken) -> Piece:
-    width = a.units(a.whole("T_max", least=1)) if a.take("T_max", None) else a.width
-    over, turns = a.span(width), a.count(width) < a.count(a.width) - 1
+    half = a.units(a.number("T_max", above=0), "T_max") if a.take("T_max", None) else a.width
+    over, floor = a.span(half), a.floor()
+    turns = half != a.width and a.loop.before(half.plus(a.one()), a.width) is not False
+    last, halves = a.count(a.last), a.count(half)
+    rests = bool(last and halves and last / halves % 2 == 1)
     return a.piece(
         lambda start, end: wave(start, end, half=over) if turns else cosine(start, end, over=over),
-        floor=a.floor(),
+        floor=floor,
         goes_on=True,
+        turns=turns,
+        arrives=a.begin.plus(half) if turns or rests else None,
+        rests=rests,
+        still=floor if rests else None,
     )
 
 
 def _poly(a: Taken) -> Piece:
-    floor, exponent, over = a.floor(ratio=a.name == "PolyLRRatio"), a.number("power", 1.0), a.span(a.last)
+    floor, exponent, over = a.floor(0.0, ratio=a.name == "PolyLRRatio"), a.number("power", 1.0), a.span(a.last)
     if a.once:
         return a.piece(constant(1), jumps=True, still=1.0)
-    return a.piece(lambda start, end: poly(start, end, exponent, over=over), floor=floor)
+    return a.piece(
+        lambda start, end: poly(start, end, exponent, over=over),
+        floor=floor,
+        still=floor,
+        arrives=a.begin.plus(a.last),
+        rests=True,
+    )
 
 
 def _quadratic(a: Taken) -> Piece:
+    if any(isinstance(a.given.get(key), float) and a.given[key] != int(a.given[key]) for key in ("begin", "end")):
+        raise a.refuse("begin and end must be whole numbers: in a part of an epoch mmengine warms up to another rate")
+    if a.number("end", 0.0) >= _ENDLESS:
+        raise a.refuse("end must be given, and mmengine takes 1e9 for none")
+    if a.once:
+        return a.piece(constant(1), jumps=True, sets=True, still=1.0)
     return a.piece(skip(power(0, 1, 2, over=a.span(a.width)), a.span(a.one())), sets=True, still=1.0)
 
 
 def _one_cycle(a: Taken) -> Piece:
     top, first, final = a.number("eta_max", 0.0), a.number("div_factor", 25.0), a.number("final_div_factor", 1e4)
     part, three = a.take("pct_start", 0.3), a.flag("three_phase", False)
-    shape = ANNEALING[a.word("anneal_strategy", tuple(ANNEALING), "cos")]
+    strategy = a.word("anneal_strategy", tuple(ANNEALING), "cos")
     if not isinstance(part, float) or not 0 <= part <= 1:
         raise a.refuse(f"pct_start must be a float from 0 to 1, got {shown(part)}")
     if not top or not first or not final:
         raise a.refuse("eta_max, div_factor and final_div_factor must not be 0")
-    width = a.units(a.whole("total_steps", least=1)) if a.take("total_steps", None) is not None else a.width
-    if a.loop.per_epoch is None and not a.by_epoch and width.epochs:
-        raise MissingFactError(f"{a.name} rounds its phases to iterations: {_ASK}")
-    total, most = a.count(width), a.count(a.width) - 1  # the number of its last step
-    if not a.by_epoch and (a.loop.per_epoch or not any(amount.epochs for amount in (a.loop.total, a.begin, a.end))):
-        most = min(most, a.count(a.loop.total.less(a.begin)))
-        if most > total:
-            raise a.refuse(f"total_steps is {total:g}, and it goes on to its step {most:g}, where mmengine raises: give {most:g}")
+    given = a.take("total_steps", None) is not None
+    width = a.units(a.whole("total_steps", least=1), "total_steps") if given else a.width
+    total, most = a.count(width), a.count(a.last)  # the number of its last step
+    left = a.count(a.loop.total.less(a.begin))
+    if total is None or most is None or (left is None and most >= total):
+        raise MissingFactError(f"{a.name} follows from the iterations of an epoch: {ASK}")
+    if left is not None:  # mmengine steps it once more when all is trained
+        most = min(most, left)
+    over = most == total and most != left  # it is read past its end
+    if most > total:
+        raise a.refuse(f"total_steps is {total:g}, and it goes on to its step {most:g}, where mmengine raises: give {most:g}")
+    if over and strategy == "linear":
+        raise a.refuse(f"its step {most:g} is past its end, where mmengine's line goes on: give total_steps {most + 1:g}")
     ends = [part * total - 1, *([2 * part * total - 2] if three else []), total - 1]
-    if 0 in (ends[0], ends[-1] - ends[-2]) or (three and ends[1] == ends[0]):
+    if ends[0] == 0 or (ends[-1] == ends[-2] and most > ends[-1]):
         raise a.refuse(f"pct_start {part:g} of {total:g} steps leaves a phase without length, over which mmengine divides by 0")
     low = top / first
     levels = [Absolute(one) for one in ([low, top, low, low / final] if three else [low, top, low / final])]
+
+    def span(count: float) -> str:
+        return a.span(Amount(count) if a.by_epoch else Amount(0, count))
+
     return a.piece(
-        annealed(lambda number: a.span(Amount(number) if a.by_epoch else Amount(0, number)), shape, ends, levels), sets=True
+        annealed(span, ANNEALING[strategy], ends, levels, over),
+        sets=True,
+        absolute=True,
+        goes_on=over or max(ends) > most,
+        still=levels[-1] if most == ends[-1] > ends[-2] else None,
     )
 
 
@@ -242,13 +292,12 @@ def _restart(a: Taken) -> Piece:
     for key, given in (("periods", periods), ("restart_weights", weights)):
         if not isinstance(given, list | tuple) or not given or not all(type(one) in (int, float) for one in given):
             raise a.refuse(f"{key} must be a list of numbers, got {shown(given)}")
-    if len(periods) != len(weights) or min(periods) <= 0:
-        raise a.refuse(f"there must be a weight for each period, which is above 0; got {shown(periods)} and {shown(weights)}")
-    cycles: list[Schedule] = [
-        cosine(float(weight), floor, over=a.span(a.units(period))) for period, weight in zip(periods, weights, strict=True)
-    ]
-    if a.count(a.units(sum(periods))) < a.count(a.width):  # after the last period the value stays above its floor
-        cycles[-1] = hold(cycles[-1], at=a.span(a.units(periods[-1]).less(a.one())))
+    if len(periods) != len(weights) or any(one <= 0 or one != int(one) for one in periods):
+        raise a.refuse(f"there must be a weight for each period, a whole number; got {shown(periods)} and {shown(weights)}")
+    spans = [a.units(period, "periods") for period in periods]
+    cycles: list[Schedule] = [cosine(float(weight), floor, over=a.span(one)) for one, weight in zip(spans, weights, strict=True)]
+    if a.loop.before(a.units(sum(periods), "periods"), a.width) is not False:  # then the value stays as it is, above its floor
+        cycles[-1] = hold(cycles[-1], at=a.span(spans[-1].less(a.one())))
     return a.piece(chain(*cycles), sets=True, goes_on=True)
 
 
@@ -269,7 +318,9 @@ def _plateau(a: Taken) -> Piece:
         eps=Absolute(eps) if eps else 0.0,
         metric=str(monitor),
     )
-    return a.piece(factor, jumps=True)
+    if a.begin.epochs:  # what is measured as its begin comes is its own
+        a.begin = a.begin.less(Amount(0, 1))
+    return a.piece(factor, jumps=True, goes_on=True)
 
 
 LAWS: dict[str, Callable[[Taken], Piece]] = {
