@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any
 
-from .operators import check_width, iterate, plus, text
+from .operators import ONCE, check_width, counted, iterate, live, plus, text
 from .values import Budget, ConfigDict, Opaque, RefusedError, hooked, update
 
 
@@ -72,10 +72,23 @@ def _extreme(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda budget, /, *given, **named: inner(budget, given if len(given) > 1 else given[0], **named)
 
 
+def _lazily(value: Any, budget: Budget) -> Any:
+    """Return a value to be gone through while a loop changes it; iterators are not put into each other without end."""
+    return iterate(value, budget) if isinstance(value, ONCE) else live(value, budget)
+
+
 def _enumerate(budget: Budget, /, iterable: Any, start: int = 0) -> Any:
-    items = iterate(iterable, budget)
-    budget.make(10 * len(items))
-    return iter(list(enumerate(items, start)))
+    return enumerate(_lazily(iterable, budget), start)
+
+
+def _zip(budget: Budget, /, *given: Any, strict: bool = False) -> Any:
+    return zip(*[_lazily(one, budget) for one in given], strict=strict)
+
+
+def _reversed(budget: Budget, /, given: Any) -> Any:
+    if not isinstance(given, list | tuple | range | str | dict):
+        raise TypeError(f"{type(given).__name__!r} object is not reversible")
+    return counted(reversed(given), budget)
 
 
 def _round(budget: Budget, /, number: Any, ndigits: int | None = None) -> Any:
@@ -123,8 +136,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "str": lambda budget, given="", /: text(given, budget, conversion="s"),
     "repr": lambda budget, given, /: text(given, budget, conversion="r"),
     "enumerate": _enumerate,
-    "zip": _of_items(lambda *lists, strict=False: iter(list(zip(*lists, strict=strict))), "strict"),
-    "reversed": _of_items(lambda items: iter(items[::-1])),
+    "zip": _zip,
+    "reversed": _reversed,
     "sorted": _of_items(sorted, "reverse"),
     "any": _of_items(any),
     "all": _of_items(all),

@@ -14,7 +14,7 @@ from typing import Any
 from .calls import method
 from .expressions import Expressions, LeavingError
 from .operators import combined, iterate, live, text, times
-from .values import Budget, ConfigDict, Opaque, RefusedError
+from .values import Budget, Opaque, RefusedError
 
 
 class _BreakError(LeavingError):

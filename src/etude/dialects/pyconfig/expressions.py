@@ -39,8 +39,10 @@ class Expressions:
 
     def _told(self, node: ast.AST, error: Exception) -> Exception:
         """Return what went wrong at a node as a line that tells where."""
-        if isinstance(error, InputError | LeavingError):
+        if isinstance(error, InputError):
             return error
+        if isinstance(error, LeavingError):
+            return error if self.depth > 1 else self.refuse(node, "SyntaxError: break or continue outside a loop")
         if isinstance(error, ExhaustedError):
             return self.refuse(node, f"{error}; configs of strangers are read within bounds")
         if isinstance(error, RefusedError):
@@ -224,12 +226,12 @@ class Expressions:
     def _loop(self, generators: list[ast.comprehension], act: Callable[[], None]) -> None:
         """Go through a comprehension, whose names are its own; what `:=` binds in it is not."""
         own = {node.id for each in generators for node in ast.walk(each.target) if isinstance(node, ast.Name)}
-        self.budget.make(len(own))
+        self.budget.make(20 * len(own))
         outer = {name: self.names[name] for name in own if name in self.names}
         try:
             self._nested(generators, act)
         finally:
-            for name in own:
+            for name in own - outer.keys():
                 self.names.pop(name, None)
             self.names.update(outer)
 
@@ -285,14 +287,11 @@ class Expressions:
     def _put(self, held: Any, key: Any, value: Any) -> None:
         if not isinstance(held, dict | list):
             raise TypeError(f"{type(held).__name__!r} object does not support item assignment")
-        self.budget.make(10 + len(held) // 50 if isinstance(key, slice) else 10)
-        held[key] = (
-            hooked(value, self.budget)
-            if isinstance(held, ConfigDict)
-            else iterate(value, self.budget)
-            if isinstance(key, slice)
-            else value
-        )
+        self.budget.make(10)
+        if isinstance(key, slice):
+            self.budget.make(len(held) // 50)
+            value = iterate(value, self.budget)
+        held[key] = hooked(value, self.budget) if isinstance(held, ConfigDict) else value
 
 
 def _attribute(held: Any, name: str) -> Any:

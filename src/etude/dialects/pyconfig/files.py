@@ -6,11 +6,12 @@ import ast
 import os
 import re
 import stat
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ...errors import InputError
+from ...errors import InputError, shown
 
 _LONGEST = 96 * 1024  # bytes of a file; the largest real config has 75 thousand
 _TOGETHER = 160 * 1024  # of all files
@@ -28,8 +29,12 @@ def root_of(path: Path) -> Path:
     """Return the folder out of which a config's bases are not looked for: its repository, its package, or `configs`."""
     folder = path.absolute().parent
     above = (folder, *folder.parents)
-    marked = next((one for one in above if any((one / mark).exists() for mark in _MARKS)), None)
+    try:
+        marked = next((one for one in above if any((one / mark).exists() for mark in _MARKS)), None)
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error}") from None
     return marked or next((one for one in above if one.name == "configs"), folder)
+
 
 _VARIABLE = r"""\{\{['"]?\s*+\$(\w++)\s*+:\s*+([^\s{}]{0,200}?)\s*+['"]?\}\}"""  # {{ $NAME:default }}
 
@@ -84,7 +89,7 @@ class Files:
         taken: dict[str, str] = {}
 
         def stand_in(found: re.Match[str]) -> str:
-            taken[stands := f"_{found[1]}_etude0"] = found[1]
+            taken[stands := f"_{found[1]}_etude{self.loads}"] = found[1]
             return f'"{stands}"'
 
         own = {
@@ -98,15 +103,17 @@ class Files:
             text = re.sub(_VARIABLE, lambda found: self._default(path, found[1], found[2]), text)
         text = re.sub(r"\{\{\s*+_base_\.([\w.]++)\s*+\}\}", stand_in, text)
         if len(text) > _LONGEST:
-            raise InputError(f"{path} is no config: with what stands in {{{{ }}}} put in it holds more than {_LONGEST} characters")
+            raise InputError(
+                f"{path} is no config: with what stands in {{{{ }}}} put in it holds more than {_LONGEST} characters"
+            )
         return text, taken
 
     def _default(self, path: Path, name: str, default: str) -> str:
         if not default:
             raise InputError(f"{path}: the environment variable {name} has no default here, and the environment is not read")
         if set(default) & set(r"\^$*+?()[]|"):
-            raise InputError(f"{path}: the default of {name}, {default!r}, is taken for a pattern by mmengine: write it out")
-        note = f"{name} is {default}, its default: the environment is not read"
+            raise InputError(f"{path}: the default of {name}, {shown(default)}, is taken for a pattern by mmengine: write it out")
+        note = f"{name} is {shown(default)[1:-1]}, its default: the environment is not read"
         if note not in self.notes:
             self.notes.append(note)
         return default
@@ -161,7 +168,8 @@ def parsed(path: Path, text: str) -> ast.Module:
     if text.count("\n") + text.count(";") > _LINES or text.count("{") > _BRACES:
         raise InputError(f"{path} is no config: it holds more than {_LINES} lines or {_BRACES} braces")
     try:
-        return ast.parse(text)
+        with warnings.catch_warnings(action="ignore"):  # of an escape such as \d, which is no mistake
+            return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = getattr(error, "lineno", None) or 1
-        raise InputError(f"{path}:{line}: no Python that can be parsed: {str(error) or type(error).__name__}") from None
+        line, problem = getattr(error, "lineno", None) or 1, getattr(error, "msg", None) or str(error) or type(error).__name__
+        raise InputError(f"{path}:{line}: no Python that can be parsed: {problem}") from None

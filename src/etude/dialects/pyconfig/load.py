@@ -9,16 +9,15 @@ Source: mmcv/utils/config.py of mmcv 1.7.2; mmengine/config/config.py and utils.
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...errors import InputError, told
-from .calls import CONSTANTS
+from ...errors import InputError, shown
 from .evaluate import Evaluator
 from .files import Files, joined, parsed, root_of
+from .imports import base_modules, bound, checked_import, chosen, imports, is_base, is_lazy, module_of, without_base
 from .values import Budget, ConfigDict, ExhaustedError, Opaque, RefusedError, config, plain
 
 _RESERVED = {"mmcv": ("filename", "text", "pretty_text"), "mmengine": ("filename", "text", "pretty_text", "env_variables")}
@@ -27,6 +26,8 @@ _SIGNS = {
     "mmcv": ("lr_config", "optimizer", "optimizer_config", "runner", "total_epochs"),
 }
 """What tells a config of mmengine from one of mmcv 1.x."""
+
+_LONGEST_LINE = 900
 
 
 class Resolved(NamedTuple):
@@ -59,8 +60,7 @@ def resolve(path: Path, root: Path | None = None, dialect: str | None = None) ->
             continue
         if dialect or kind == (generation(found.config) or "mmengine"):
             return found
-    assert failed is not None, "mmengine reads every config that is not mmcv's"
-    raise failed
+    raise failed or InputError(f"{path}: it is mmcv's to mmengine and mmengine's to mmcv; name the one that it is of")
 
 
 def generation(source: Mapping[str, Any]) -> str | None:
@@ -70,16 +70,28 @@ def generation(source: Mapping[str, Any]) -> str | None:
 
 def _resolved(path: Path, root: Path, dialect: str) -> Resolved:
     files = Files(root, environment=dialect == "mmengine")
-    files.check(path)
     loader = (_Mmengine if dialect == "mmengine" else _Mmcv)(files)
     try:
-        made = plain(loader.config(path.absolute()), loader.budget)
+        found = loader.config(path.absolute())
+        for key in found.keys() & _RESERVED[dialect]:
+            raise InputError(f"{path}: {dialect} keeps the name {key} for itself")
+        made = plain({key: value for key, value in found.items() if key not in loader.imported}, loader.budget)
+    except InputError as error:
+        raise _line(error, path) from None
+    except RefusedError as error:
+        raise _line(InputError(f"{path}: {error} is not evaluated, as nothing of a config is executed"), path) from None
     except (ExhaustedError, RecursionError) as error:
         raise InputError(f"{path}: {error}; configs of strangers are read within bounds") from None
-    for key in made:
-        if key in _RESERVED[dialect]:
-            raise InputError(f"{path}: {dialect} keeps the name {key} for itself")
     return Resolved(dialect, made, tuple(files.read), tuple(files.notes))
+
+
+def _line(error: InputError, path: Path) -> InputError:
+    """Return a message as one line that begins with the file, though a stranger wrote half of it."""
+    text = " ".join(str(error).split())
+    if not text.startswith((str(path), str(path.absolute()))):
+        text = f"{path}: {text}"
+    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    return InputError(text if len(text) < _LONGEST_LINE else f"{text[: _LONGEST_LINE // 2]} ... {text[-_LONGEST_LINE // 2 :]}")
 
 
 class _Mmcv:
@@ -88,19 +100,19 @@ class _Mmcv:
     def __init__(self, files: Files) -> None:
         self.files, self.budget = files, Budget()
         self.active: list[Path] = []
+        self.imported: set[str] = set()  # names that imports bind, and that are no part of a config
 
     def config(self, path: Path) -> dict[str, Any]:
         """Return the whole config of a file."""
-        return self.merged(path)
+        return self.merged(path, self.files.text(path))
 
-    def merged(self, path: Path) -> dict[str, Any]:
+    def merged(self, path: Path, raw: str) -> dict[str, Any]:
         """Return what a file says, merged into what its bases say."""
         with self._reading(path):
-            text, taken = self.files.filled(path, self.files.text(path))
-            own, bases = self._own(path, text) if path.suffix == ".py" else self._document(path, text)
+            text, taken = self.files.filled(path, raw)
+            own, bases = self._own(path, raw, text) if path.suffix == ".py" else self._document(path, text)
             own.pop("_deprecation_", None)
-            made = self._merge(self._unshared(own, taken, bases), bases)
-        return {name: value for name, value in made.items() if name[:2] != "__"}
+            return self._merge(self._unshared(own, taken, bases), bases)
 
     @contextmanager
     def _reading(self, path: Path) -> Iterator[None]:
@@ -112,20 +124,24 @@ class _Mmcv:
         yield
         self.active.pop()
 
-    def _own(self, path: Path, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _own(self, path: Path, raw: str, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what a file says, and what its bases say."""
-        own = self._evaluated(path, parsed(path, text), {})
+        own = self._evaluated(path, self._tree(path, raw, text), {"__file__": str(path), "__name__": "config"})
         return own, self._bases(path, own.pop("_base_", []))
+
+    def _tree(self, path: Path, raw: str, text: str) -> ast.Module:
+        """Return the syntax tree of a text, which must be Python before {{ }} are put in, too."""
+        tree = parsed(path, raw)
+        return tree if raw == text else parsed(path, text)
 
     def _document(self, path: Path, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
         from .. import pyyaml
 
-        own = dict(pyyaml.load(text, str(path)))
+        own = dict(_json(text, str(path)) if path.suffix == ".json" else pyyaml.load(text, str(path)))
         return own, self._bases(path, own.pop("_base_", []))
 
     def _evaluated(self, path: Path, tree: ast.Module, names: dict[str, Any]) -> dict[str, Any]:
-        names |= {"__file__": str(path), "__name__": "config"}
-        Evaluator(str(path), names, self.budget, _bound).run(tree.body)
+        Evaluator(str(path), names, self.budget, bound).run(tree.body)
         return {name: value for name, value in names.items() if name[:2] != "__" and not isinstance(value, Opaque)}
 
     def _bases(self, path: Path, named: Any) -> dict[str, Any]:
@@ -144,19 +160,18 @@ class _Mmcv:
         return together
 
     def _base(self, path: Path, base: str) -> dict[str, Any]:
-        return self.merged(joined(path, base))
+        found = joined(path, base)
+        return self.merged(found, self.files.text(found))
 
     def _unshared(self, value: Any, taken: Mapping[str, str], bases: Mapping[str, Any], depth: int = 0) -> Any:
         """Return a copy that shares nothing, in which names of the bases stand for their values."""
-        if depth > DEPTH:
-            raise ExhaustedError(f"values lie in each other more than {DEPTH} levels deep")
         if isinstance(value, str) and value in taken:
-            return self._unshared(_looked_up(bases, taken[value]), {}, {}, depth)
+            return _looked_up(bases, taken[value])
         if isinstance(value, dict):
-            self.budget.make(10 * len(value) + 1)
+            self.budget.hold(value, depth)
             return {key: self._unshared(one, taken, bases, depth + 1) for key, one in value.items()}
         if isinstance(value, list | tuple):
-            self.budget.make(10 * len(value) + 1)
+            self.budget.hold(value, depth)
             return type(value)([self._unshared(one, taken, bases, depth + 1) for one in value])
         return value
 
@@ -178,53 +193,51 @@ class _Mmcv:
 class _Mmengine(_Mmcv):
     """Files on their way to one config of mmengine: bases first, then what uses them."""
 
-    def __init__(self, files: Files) -> None:
-        super().__init__(files)
-        self.imported: set[str] = set()
-
     def config(self, path: Path) -> dict[str, Any]:
-        if path.suffix != ".py" or not _is_lazy(parsed(path, text := self.files.text(path)), path):
-            return self.merged(path)
-        return {name: value for name, value in self._lazy(path, text).items() if name not in self.imported}
+        text = self.files.text(path)
+        if path.suffix != ".py" or not is_lazy(tree := parsed(path, text), path):
+            return self.merged(path, text)
+        return {name: value for name, value in self._lazy(path, tree).items() if not _is_function(value)}
 
-    def _own(self, path: Path, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        tree = parsed(path, text)
-        if _is_lazy(tree, path):
+    def merged(self, path: Path, raw: str) -> dict[str, Any]:
+        made = super().merged(path, raw)
+        for name in made:
+            if not isinstance(name, str):
+                raise InputError(f"{path}: a config's keys are texts, got {shown(name)}")
+        return {name: value for name, value in made.items() if name[:2] != "__"}
+
+    def _own(self, path: Path, raw: str, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        tree = self._tree(path, raw, text)
+        if is_lazy(tree, path):
             raise InputError(f"{path} imports, and is named in a _base_: mmengine takes the one or the other, not both")
-        named = next((node.value for node in tree.body if isinstance(node, ast.Assign) and _is_base(node)), None)
+        named = next((node.value for node in tree.body if isinstance(node, ast.Assign) and is_base(node)), None)
         bases = self._bases(path, Evaluator(str(path), {}, self.budget).value(named)) if named else ConfigDict()
-        own = self._evaluated(path, _WithoutBase().visit(tree), {"_base_": bases})
+        own = self._evaluated(path, without_base(tree), {"_base_": bases, "__name__": "builtins"})
         own.pop("_base_", None)
         return own, bases
 
     def _base(self, path: Path, base: str) -> dict[str, Any]:
         package, foreign, inner = base.partition("::")
         found = self.files.of_package(path, package, inner) if foreign else joined(path, base)
-        made = config(self.merged(found), self.budget, package if foreign else None)
-        assert isinstance(made, dict)
+        made: dict[str, Any] = config(self.merged(found, self.files.text(found)), self.budget, package if foreign else None)
         return made
 
-    def _lazy(self, path: Path, text: str) -> dict[str, Any]:
+    def _lazy(self, path: Path, tree: ast.Module) -> dict[str, Any]:
         """Return what a file says that imports its bases."""
         with self._reading(path):
-            tree = parsed(path, text)
             bases: dict[str, dict[str, Any]] = {}
-            for module in _base_modules(tree, path):
+            for module in base_modules(tree, path):
                 found = self.files.of_module(path, module)
-                bases[module] = self._lazy(found, self.files.text(found))
-            names: dict[str, Any] = {"__file__": str(path), "__name__": "config"}
-            for node in ast.walk(tree):  # the names of bases are there before the first line
-                if isinstance(node, ast.ImportFrom) and _module(node) in bases:
-                    names.update(_chosen(node, bases[_module(node)], path))
-            Evaluator(str(path), names, self.budget, lambda node: self._lazily_bound(node, bases)).run(tree.body)
-        return {name: value for name, value in config(names, self.budget).items() if name[:2] != "__"}
-
-    def _lazily_bound(self, node: ast.Import | ast.ImportFrom, bases: Mapping[str, Any]) -> dict[str, Any]:
-        if isinstance(node, ast.ImportFrom) and _module(node) in bases:
-            return {}
-        made = _bound(node)
-        self.imported |= made.keys()
-        return made
+                bases[module] = self._lazy(found, parsed(found, self.files.text(found)))
+            names: dict[str, Any] = {"__file__": str(path), "__name__": "builtins"}
+            for node in imports(tree):  # what bases hold is there before the first line
+                if isinstance(node, ast.ImportFrom) and module_of(node) in bases:
+                    names.update(chosen(node, bases[module_of(node)], path))
+                else:
+                    self.imported |= checked_import(node, path)
+            Evaluator(str(path), names, self.budget, lambda node: {} if module_of(node) in bases else bound(node)).run(tree.body)
+        made: dict[str, Any] = config(names, self.budget)
+        return {name: value for name, value in made.items() if name[:2] != "__"}
 
 
 def _looked_up(bases: Mapping[str, Any], name: str) -> Any:
@@ -236,82 +249,20 @@ def _looked_up(bases: Mapping[str, Any], name: str) -> Any:
     return found
 
 
-def _module(node: ast.ImportFrom) -> str:
-    return "." * node.level + (node.module or "")
+def _json(text: str, where: str) -> dict[str, Any]:
+    import json
+
+    from .. import pyyaml
+
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: malformed JSON: {error}") from None
+    pyyaml.check_size(found, where)
+    if not isinstance(found, dict):
+        raise InputError(f"{where} is no config: it must be a mapping of keys to values")
+    return found
 
 
-def _bound(node: ast.Import | ast.ImportFrom) -> dict[str, Any]:
-    """Return what an import binds: names that say what would be there."""
-    if isinstance(node, ast.Import):
-        tops = {one.name.partition(".")[0] for one in node.names if not one.asname}
-        return {top: Opaque(top) for top in tops} | {one.asname: Opaque(one.name) for one in node.names if one.asname}
-    if any(one.name == "*" for one in node.names):
-        raise ImportError("import * is for bases, in `with read_base():`")
-    return {one.asname or one.name: Opaque(f"{_module(node)}.{one.name}") for one in node.names}
-
-
-def _chosen(node: ast.ImportFrom, base: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Return the names of a base that an import takes."""
-    if any(one.name == "*" for one in node.names):
-        return dict(base)
-    for one in node.names:
-        if one.name not in base:
-            raise InputError(f"{path}:{node.lineno}: KeyError: the base {_module(node)} has no {one.name!r}")
-    return {one.asname or one.name: base[one.name] for one in node.names}
-
-
-def _is_base(node: ast.AST) -> bool:
-    return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "_base_"
-
-
-class _WithoutBase(ast.NodeTransformer):
-    """A file without what it says of its bases, which mmengine has read by then."""
-
-    def visit_Assign(self, node: ast.Assign) -> ast.Assign | None:
-        return None if _is_base(node) else node
-
-    def visit_Expr(self, node: ast.Expr) -> ast.Expr:
-        return node  # no statement lies in it
-
-
-def _is_lazy(tree: ast.Module, path: Path) -> bool:
-    """Whether mmengine takes a file for one that imports its bases: the first sign in it decides."""
-    for node in ast.walk(tree):
-        if _is_base(node):
-            return False
-        if isinstance(node, ast.With):
-            _check_with(node, path)
-            return True
-        if isinstance(node, ast.ImportFrom):
-            if node.level:
-                return True
-            if not (node.module == "mmengine" and [one.name for one in node.names] == ["Config"]) and not _standard(node.module):
-                return True
-        if isinstance(node, ast.Import) and not all(_standard(one.name) for one in node.names):
-            return True
-    return False
-
-
-def _standard(module: str | None) -> bool:
-    """Whether mmengine takes a module for one of Python's own, or its own."""
-    return module is None or module.startswith("mmengine.config") or module.partition(".")[0] in sys.stdlib_module_names
-
-
-def _check_with(node: ast.With, path: Path) -> None:
-    call = node.items[0].context_expr
-    if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "read_base"):
-        raise InputError(f"{path}:{node.lineno}: only `with read_base():` can be used in a config")
-
-
-def _base_modules(tree: ast.Module, path: Path) -> list[str]:
-    """Return the modules that the first `with read_base():` imports."""
-    for node in tree.body:
-        if _is_base(node):
-            raise InputError(f"{path}:{getattr(node, 'lineno', 1)}: a config that imports names its bases there, not in _base_")
-        if isinstance(node, ast.With):
-            _check_with(node, path)
-            for inner in node.body:
-                if not isinstance(inner, ast.ImportFrom) or inner.module is None:
-                    raise InputError(f"{path}:{inner.lineno}: only `from ... import ...` can stand in `with read_base():`")
-            return [_module(inner) for inner in node.body if isinstance(inner, ast.ImportFrom)]
-    return []
+def _is_function(value: Any) -> bool:
+    return isinstance(value, Opaque) and value.function

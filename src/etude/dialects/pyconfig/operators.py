@@ -5,24 +5,31 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from types import GeneratorType
 from typing import Any
 
 from .values import BITS, ITEMS, KEYS, VALUES, Budget, ConfigDict, ExhaustedError, RefusedError, config, update
 
-ONCE = type(iter([]))  # what generators, zip, enumerate and reversed are here: gone through once
+_NOTHING: list[Any] = []
+ONCE = (type(iter(_NOTHING)), GeneratorType, enumerate, zip)  # what is gone through once
 _SETS = (set, frozenset, KEYS, ITEMS)
-_ITERABLE = (list, tuple, dict, set, frozenset, str, range, KEYS, VALUES, ITEMS, ONCE)
+_ITERABLE = (list, tuple, dict, set, frozenset, str, range, KEYS, VALUES, ITEMS, *ONCE)
 _WIDTH = 1_000  # of a formatted value
 
 
 def live(value: Any, budget: Budget) -> Iterator[Any]:
-    """Yield the items of a value, as a loop does that may change it meanwhile."""
+    """Return an iterator over a value, as a loop needs it that may change the value meanwhile."""
     if not isinstance(value, _ITERABLE):
         raise RefusedError(f"a loop over a {type(value).__name__}")
-    for item in value:
-        budget.make(4)
-        yield item
+    return counted(value, budget)
+
+
+def counted(values: Iterable[Any], budget: Budget) -> Iterator[Any]:
+    """Yield values, each accounted for."""
+    for one in values:
+        budget.make(10)
+        yield one
 
 
 def iterate(value: Any, budget: Budget) -> list[Any]:
@@ -63,7 +70,9 @@ def combined(sign: ast.operator, a: Any, b: Any, budget: Budget) -> Any:
 
 
 def plus(a: Any, b: Any, budget: Budget) -> Any:
-    """Return a + b."""
+    """Return a + b; an empty ConfigDict adds nothing to anything."""
+    if isinstance(a, ConfigDict) and not a:
+        return b
     if isinstance(a, str | bytes | list | tuple) and isinstance(b, str | bytes | list | tuple):
         budget.make(len(a) + len(b))
     return a + b
@@ -108,10 +117,10 @@ def _modulo(a: Any, b: Any, budget: Budget) -> Any:
 def _united(a: Any, b: Any, budget: Budget) -> Any:
     if isinstance(a, dict) and isinstance(b, dict) and (isinstance(a, ConfigDict) or isinstance(b, ConfigDict)):
         made = config(a, budget)
-        update(made, b, budget)
+        update(made, b, budget, shared=True)
         return made
     for one in (a, b):
-        if isinstance(one, dict | _SETS):
+        if isinstance(one, (dict, *_SETS)):
             budget.hold(one)
     return a | b
 
@@ -166,7 +175,7 @@ def compared(sign: ast.cmpop, a: Any, b: Any, budget: Budget) -> Any:
     """Return what a comparison says of two values."""
     if isinstance(sign, ast.Is | ast.IsNot):
         return (a is b) is isinstance(sign, ast.Is)
-    if isinstance(b, range | ONCE) and isinstance(sign, ast.In | ast.NotIn):
+    if isinstance(b, (range, *ONCE)) and isinstance(sign, ast.In | ast.NotIn):
         b = iterate(b, budget)  # Python goes through a range too, where what it looks for is no whole number
     budget.weigh(a, b)
     return _COMPARE[type(sign)](a, b)

@@ -52,7 +52,7 @@ class Budget:
     def hash(self, keys: Iterable[Any]) -> None:
         """Account for keys that are put into a mapping or a set, or looked up there."""
         for key in keys:
-            if not (isinstance(key, str) or key is None or (isinstance(key, int) and 0 <= key < 1_000)):
+            if not (isinstance(key, str) or key is None or (isinstance(key, int) and 0 <= key < 1_000_000)):
                 self.make(_CHOSEN)
                 self.weigh(key)
 
@@ -74,7 +74,8 @@ class Budget:
         return before - self.cells
 
 
-KEYS, VALUES, ITEMS = type({}.keys()), type({}.values()), type({}.items())
+_EMPTY: dict[Any, Any] = {}
+KEYS, VALUES, ITEMS = type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items())
 _HASHED = (dict, set, frozenset)
 _HOLDERS = (list, tuple, *_HASHED, KEYS, VALUES, ITEMS)
 
@@ -111,15 +112,15 @@ def hooked(value: Any, budget: Budget, depth: int = 0) -> Any:
     return value
 
 
-def update(target: ConfigDict, given: Mapping[Any, Any], budget: Budget, depth: int = 0) -> None:
-    """mmengine's ConfigDict.update: mappings that both hold are updated, not replaced."""
+def update(target: dict[Any, Any], given: Mapping[Any, Any], budget: Budget, *, shared: bool = False, depth: int = 0) -> None:
+    """mmengine's ConfigDict.update: mappings that both hold are updated, not replaced; | shares what it puts in."""
     budget.hold(given, depth)
     for key, value in dict(given).items():
         found = target.get(key)
-        if isinstance(value, dict) and isinstance(found, ConfigDict):
-            update(found, value, budget, depth + 1)
+        if isinstance(value, dict) and isinstance(found, dict):
+            update(found, value, budget, shared=shared, depth=depth + 1)
         else:
-            target[key] = hooked(value, budget)
+            target[key] = value if shared else hooked(value, budget)
 
 
 def config(value: Any, budget: Budget, scope: str | None = None, depth: int = 0) -> Any:
