@@ -104,14 +104,14 @@ BOMBS = {
 
 # What is no value of values: it would run something, or look where nobody looks.
 INTRUDERS = {
-    "eval": ("x = eval('1')", "name 'eval' is not defined"),
-    "exec": ("exec('1')", "name 'exec' is not defined"),
-    "open": ("x = open('/etc/passwd').read()", "name 'open' is not defined"),
-    "import by name": ("x = __import__('os').system('true')", "name '__import__' is not defined"),
+    "eval": ("x = eval('1')", "eval, a name of Python's, is not evaluated"),
+    "exec": ("exec('1')", "exec, a name of Python's, is not evaluated"),
+    "open": ("x = open('/etc/passwd').read()", "open, a name of Python's, is not evaluated"),
+    "import by name": ("x = __import__('os').system('true')", "__import__, a name of Python's, is not evaluated"),
     "builtins": ("x = __builtins__", "name '__builtins__' is not defined"),
-    "globals": ("x = globals()", "name 'globals' is not defined"),
-    "getattr": ("x = getattr('', '__class__')", "name 'getattr' is not defined"),
-    "type": ("x = type('X', (), {})", "name 'type' is not defined"),
+    "globals": ("x = globals()", "globals, a name of Python's, is not evaluated"),
+    "getattr": ("x = getattr('', '__class__')", "getattr, a name of Python's, is not evaluated"),
+    "type": ("x = type('X', (), {})", "type, a name of Python's, is not evaluated"),
     "setattr by name": ("import copy\ncopy.deepcopy = 1", "no attribute 'deepcopy' to be set"),
     "class of a text": ("x = ''.__class__.__mro__", "the attribute __class__"),
     "subclasses": ("x = ().__class__.__base__.__subclasses__()", "the attribute __class__|the method __subclasses__"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Callable
 from typing import Any
 
@@ -78,6 +79,8 @@ class Expressions:
             return self.names[node.id]
         if node.id in FUNCTIONS and "." not in node.id:
             return Opaque(node.id, function=True)
+        if hasattr(builtins, node.id):
+            raise RefusedError(f"{node.id}, a name of Python's,")
         raise NameError(f"name {node.id!r} is not defined")
 
     def _value_attribute(self, node: ast.Attribute) -> Any:

@@ -59,7 +59,7 @@ class Files:
             real = path.resolve()
             found = real.stat() if any(real.is_relative_to(root) for root in self.roots) else None
         except (OSError, ValueError, RuntimeError):
-            raise InputError(f"FileNotFoundError: {path} does not exist") from None
+            raise InputError(f"{path} does not exist") from None
         if found is None:
             raise InputError(f"{path} lies outside {self.roots[0]}, out of which nothing is read: --root names another folder")
         if not stat.S_ISREG(found.st_mode):

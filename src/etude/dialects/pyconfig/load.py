@@ -9,6 +9,7 @@ Source: mmcv/utils/config.py of mmcv 1.7.2; mmengine/config/config.py and utils.
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,7 +89,9 @@ def _resolved(path: Path, root: Path, dialect: str) -> Resolved:
 def _line(error: InputError, path: Path) -> InputError:
     """Return a message as one line that begins with the file, though a stranger wrote half of it."""
     text = " ".join(str(error).split())
-    if not text.startswith((str(path), str(path.absolute()))):
+    if not path.is_absolute():
+        text = text.replace(f"{Path.cwd()}{os.sep}", "")
+    if not text.startswith(str(path)):
         text = f"{path}: {text}"
     text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
     return InputError(text if len(text) < _LONGEST_LINE else f"{text[: _LONGEST_LINE // 2]} ... {text[-_LONGEST_LINE // 2 :]}")
