@@ -8,7 +8,8 @@ import pytest
 
 import etude
 from etude import Group, InputError, Optimizer, Recipe, Run
-from etude.dialects.mmcv.laws import Horizon, lr_schedule
+from etude.dialects.mmcv.hooks import Horizon
+from etude.dialects.mmcv.laws import lr_schedule
 from etude.dialects.mmcv.momentum import momentum_schedule
 from etude.errors import MissingFactError
 
@@ -16,9 +17,9 @@ GROUPS = {"base": (1, 1), "tenth": (0.1, 1), "double": (2, 0.9)}  # factors of l
 STANDARD = {"policy": "step", "warmup": "linear", "warmup_iters": 500, "warmup_ratio": 0.001, "step": [8, 11]}
 
 
-def horizon(epochs=12, each=None, steps=None, momentum=0.9, **group):
+def horizon(epochs=12, each=None, steps=None, momentum=0.9):
     steps = epochs * each if epochs and each else steps
-    return Horizon(epochs, each, steps, 0.02, momentum, [], **group)
+    return Horizon(epochs, each, steps, 0.02, momentum, [])
 
 
 def text(config, law=lr_schedule, **run):
@@ -27,15 +28,13 @@ def text(config, law=lr_schedule, **run):
 
 def plan(lr, momentum=None, *, epochs=12, each=7, steps=None, base=0.02):
     """The plan of three groups in a run of 12 epochs of 7 iterations, or of so many steps by an IterBasedRunner."""
-    groups = {}
-    for index, (name, (times, part)) in enumerate(GROUPS.items()):
-        here = horizon(None if steps else epochs, each, steps, group=index, groups=len(GROUPS))
-        schedules = {"lr": lr_schedule(lr, here)}
-        if momentum and (found := momentum_schedule(momentum, here)):
-            schedules["momentum"] = found[0]
-        groups[name] = Group(lr=base * times, momentum=0.9 * part, schedules=schedules)
+    groups = {name: Group(lr=base * times, momentum=0.9 * part) for name, (times, part) in GROUPS.items()}
+    here = horizon(None if steps else epochs, each, steps)
+    schedules = {"lr": lr_schedule(lr, here)}
+    if momentum and (found := momentum_schedule(momentum, here)):
+        schedules["momentum"] = found[0]
     run = Run(steps=steps) if steps else Run(epochs=epochs, steps_per_epoch=each)
-    return Recipe(optimizer=Optimizer(name="SGD", lr=base, momentum=0.9), groups=groups).plan(run)
+    return Recipe(optimizer=Optimizer(name="SGD", lr=base, momentum=0.9), groups=groups, schedules=schedules).plan(run)
 
 
 def rates(lr, step, **run):
@@ -170,10 +169,10 @@ def test_one_cycle_is_absolute():
     ]
 
 
-def test_one_cycle_may_have_levels_for_each_group():
-    config = {"policy": "OneCycle", "max_lr": [0.1, 0.05, 0.2], "total_steps": 100}
-    assert rates(config, 83) == close(0.012346777314112658, 0.006173388657056329, 0.024693554628225315)
-    refused(config, "max_lr must be one number, or one for each group, of which there are 1; got 3", each=7)
+def test_one_cycle_has_one_peak_for_all_groups():
+    config = {"policy": "OneCycle", "max_lr": 0.1, "total_steps": 100}
+    assert rates(config, 83) == close(0.012346777314112658, 0.012346777314112658, 0.012346777314112658)
+    refused({**config, "max_lr": [0.1, 0.05]}, "max_lr must be a number, the same for all groups, got", each=7)
 
 
 def test_one_cycle_that_begins_before_the_run():
@@ -324,7 +323,7 @@ def test_what_mmcv_refuses_is_refused(config, message):
         ({"policy": "fixed"}, "MMCV has no policy 'fixed': it looks for 'FixedMomentumUpdaterHook'"),
         ({"policy": "step", "step": 3, "warmup_by_epoch": True}, "has no setting 'warmup_by_epoch'"),
         ({"policy": "CosineAnnealing"}, "give either min_momentum or min_momentum_ratio, got neither"),
-        ({"policy": "OneCycle", "max_momentum": 1}, "max_momentum must be a float, or a list with one for each group, got 1"),
+        ({"policy": "OneCycle", "max_momentum": 1}, "max_momentum must be a float, the same for all groups, got 1"),
     ],
 )
 def test_what_mmcv_refuses_of_momentum(config, message):

@@ -15,7 +15,8 @@ from ...run import Facts, Run
 from ...schedule import Schedule, constant
 from ..arguments import Arguments, mapping, only, run_over, whole_epochs
 from ..openmmlab import batches_of, groups_of, kind_of, optimizer_of, repeats, run_facts, scaled, told_by_name
-from .laws import LAWS, Horizon, lr_schedule
+from .hooks import Horizon
+from .laws import LAWS, lr_schedule
 from .momentum import momentum_schedule
 
 __all__ = ["LOOKS", "NAMES", "named", "read", "takes"]

@@ -16,12 +16,11 @@ mmcls/core/hook/lr_updater.py of MMClassification 0.25.0.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from ...compose import between
-from ...errors import MissingFactError, shown
+from ...errors import shown
 from ...fields import Absolute
 from ...formulas import formula
 from ...laws import decay, inverse, steps
@@ -32,7 +31,8 @@ from ...timing import skip
 from ...units import number_text
 from ..arguments import Arguments, numbers_of
 from ..warm_cosine import length
-from .momentum import (
+from .hooks import (
+    Horizon,
     Progress,
     Warmup,
     absolute,
@@ -40,7 +40,6 @@ from .momentum import (
     arguments,
     cyclic,
     fraction,
-    level_of_group,
     one_cycle,
     progress_of,
     step,
@@ -48,39 +47,6 @@ from .momentum import (
     warmed,
     warmup_of,
 )
-
-
-@dataclass
-class Horizon:
-    """What the runner makes of a schedule.
-
-    Args:
-        epochs: max_epochs of an EpochBasedRunner; None for an IterBasedRunner.
-        steps_per_epoch: Iterations of an epoch; None while that is not known.
-        steps: Iterations of the run, max_iters; None while that is not known.
-        lr: The optimizer's learning rate, which groups multiply.
-        momentum: Its momentum or beta1; None where it has neither.
-        notes: What is to be told.
-        group, groups: The parameter group that is asked for, and of how many: OneCycle may give each levels of its own.
-    """
-
-    epochs: int | None
-    steps_per_epoch: int | None
-    steps: int | None
-    lr: float
-    momentum: float | None
-    notes: list[str]
-    group: int = 0
-    groups: int = 1
-
-    def counted(self, what: str) -> int:
-        """Return steps or steps_per_epoch, or ask for it."""
-        found: int | None = getattr(self, what)
-        if found is not None:
-            return found
-        if what == "steps" and self.epochs is None:
-            raise MissingFactError("the schedule follows from max_iters of the IterBasedRunner: give --steps")
-        raise MissingFactError("the schedule is counted in iterations: give --steps-per-epoch, or --samples and --batch-size")
 
 
 def lr_schedule(config: Mapping[str, Any], horizon: Horizon) -> Schedule:
@@ -193,9 +159,9 @@ def _cyclic(a: Arguments, progress: Progress) -> Schedule:
 def _one_cycle(a: Arguments, progress: Progress) -> Schedule:
     """max_lr / div_factor, max_lr, max_lr / div_factor / final_div_factor: absolute, whatever the base value."""
     horizon, given, total = progress.horizon, a.take("max_lr"), progress.total
-    if isinstance(given, Mapping | tuple):
-        raise a.refuse(f"max_lr must be a number, or a list with one for each group, got {shown(given)}")
-    top = level_of_group(a, "max_lr", horizon)
+    if isinstance(given, Mapping | list | tuple):
+        raise a.refuse(f"max_lr must be a number, the same for all groups, got {shown(given)}")
+    top = a.number("max_lr")
     first, last = a.number("div_factor", 25.0), a.number("final_div_factor", 1e4)
     if first == 0 or last == 0:
         raise a.refuse(f"div_factor and final_div_factor must not be 0, got {first:g} and {last:g}")

@@ -1,4 +1,4 @@
-"""What the hooks of MMCV 1.x have in common, momentum's and the learning rate's, and what each momentum policy does.
+"""What each momentum policy of MMCV 1.x does, as a schedule of factors, and the warmup that divides it.
 
     momentum = base * policy(time) / warmup(t), where time is the epoch (by_epoch) or the iteration t, both from 0
 
@@ -11,28 +11,18 @@ Source: mmcv/runner/hooks/momentum_updater.py of MMCV 1.7.2.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
-from ...compose import clip
-from ...errors import InputError, did_you_mean, shown
-from ...fields import Absolute, Level, number
+from ...errors import shown
+from ...fields import number
 from ...formulas import formula
-from ...laws import steps
-from ...phases import chain, repeat
+from ...phases import chain
 from ...schedule import Schedule, constant
 from ...shapes import cosine, exponential, linear
-from ...timing import per_epoch, skip
 from ...units import number_text
-from ..arguments import Arguments, mapping, numbers_of
-from ..warm_cosine import length
-
-if TYPE_CHECKING:
-    from .laws import Horizon
-
-_ANNEALING: dict[str, Any] = {"cos": cosine, "linear": linear}
+from ..arguments import Arguments
+from .hooks import Horizon, Progress, Warmup, annealing, arguments, cyclic, one_cycle, progress_of, step, warmed, warmup_of
 
 
 def momentum_schedule(config: Mapping[str, Any], horizon: Horizon) -> tuple[Schedule, float | None] | None:
@@ -49,7 +39,7 @@ def momentum_schedule(config: Mapping[str, Any], horizon: Horizon) -> tuple[Sche
         InputError: MMCV refuses the config, or the run or the optimizer that it is for.
 
     Example:
-        >>> from etude.dialects.mmcv.laws import Horizon
+        >>> from etude.dialects.mmcv.hooks import Horizon
         >>> config = {"policy": "CosineAnnealing", "min_momentum_ratio": 0.5, "warmup": "exp", "warmup_iters": 10}
         >>> momentum_schedule(config, Horizon(12, None, None, 0.02, 0.9, []))
         (exponential(1.1111111111111112, 1, over="10 steps") * per_epoch(cosine(1, 0.5)), None)
@@ -66,7 +56,7 @@ def momentum_schedule(config: Mapping[str, Any], horizon: Horizon) -> tuple[Sche
             f"{a.name}: by_epoch, which is the default, never changes momentum: an IterBasedRunner has no epochs"
         )
         return None
-    return schedule, _level(a, "max_momentum", horizon) if name == "OneCycle" else None
+    return schedule, _level(a, "max_momentum") if name == "OneCycle" else None
 
 
 def _divisor(warmup: Warmup) -> Schedule | None:
@@ -83,203 +73,15 @@ def _divisor(warmup: Warmup) -> Schedule | None:
 
 def _one_cycle(a: Arguments, progress: Progress) -> Schedule:
     """From max_momentum down to base_momentum while the learning rate goes up, and back: absolute, whatever the base value."""
-    least, most = (_level(a, key, progress.horizon) for key in ("base_momentum", "max_momentum"))
+    least, most = (_level(a, key) for key in ("base_momentum", "max_momentum"))
     return one_cycle(a, progress.total, most, least, most, most)
 
 
-def _level(a: Arguments, key: str, horizon: Horizon) -> float:
+def _level(a: Arguments, key: str) -> float:
     given = a.take(key, {"base_momentum": 0.85, "max_momentum": 0.95}[key])
-    if isinstance(given, list):
-        return level_of_group(a, key, horizon)
     if not isinstance(given, float):
-        raise a.refuse(f"{key} must be a float, or a list with one for each group, got {shown(given)}")
+        raise a.refuse(f"{key} must be a float, the same for all groups, got {shown(given)}")
     return number(given, f"{a.name}: {key}")
-
-
-# -- what a hook is told: its policy, the time that it counts, its warmup ----------------------------------------
-
-
-@dataclass(frozen=True)
-class Progress:
-    """The time that a policy counts.
-
-    Args:
-        horizon: What the runner makes of it.
-        unit: "epoch" or "step".
-        frozen: Whether nothing ever reads it: an IterBasedRunner has no epochs.
-    """
-
-    horizon: Horizon
-    unit: str
-    frozen: bool = False
-
-    @property
-    def total(self) -> int:
-        """How far it goes: max_epochs or max_iters."""
-        return self.horizon.counted("steps") if self.unit == "step" else self.horizon.epochs or 1
-
-    def read(self, schedule: Schedule) -> Schedule:
-        """Return a schedule as it is read: at every iteration, or as an epoch begins."""
-        return per_epoch(schedule) if self.unit == "epoch" else schedule
-
-
-class Warmup(NamedTuple):
-    """A warmup by its name, or None: from which ratio, over how many epochs or steps."""
-
-    kind: str | None
-    ratio: float
-    amount: int
-    unit: str
-
-    @property
-    def over(self) -> str:
-        return length(self.amount, self.unit)
-
-
-def arguments(config: Any, key: str, hook: str, laws: Mapping[str, Any]) -> tuple[str, Arguments]:
-    """Return the policy of a config, by the name that its hook bears, and its settings."""
-    given = dict(mapping(config, key))
-    name = given.pop("policy", None)
-    given.pop("type", None)  # MMCV writes the hook's name over it
-    if not isinstance(name, str):
-        raise InputError(f"{key}: policy must name one of {', '.join(laws)}; got {shown(name)}")
-    called = name.title() if name == name.lower() else name
-    if called not in laws:
-        meant = next((one for one in laws if one.lower() == name.lower()), None)
-        cure = f"; did you mean {meant!r}?" if meant else did_you_mean(called, laws)
-        raise InputError(f"{key}: MMCV has no policy {shown(name)}: it looks for {shown(called + hook)}{cure}")
-    return called, Arguments(f"{key} ({called})", given)
-
-
-def progress_of(name: str, a: Arguments, horizon: Horizon, *, by_epoch: bool) -> Progress:
-    """Return what a policy counts; by_epoch is the default of those that have the choice."""
-    cycles = name in ("Cyclic", "OneCycle")
-    wanted = a.flag("by_epoch", by_epoch and not cycles)
-    if wanted and cycles:
-        raise a.refuse("by_epoch must be False: this policy counts iterations")
-    return Progress(horizon, "epoch" if wanted else "step", frozen=wanted and horizon.epochs is None)
-
-
-def warmup_of(a: Arguments, notes: list[str], *, ratio: float, by_epoch: bool = True) -> Warmup:
-    """Return the warmup; ratio is the default, and by_epoch says whether the hook has a warmup_by_epoch."""
-    kind, amount = a.take("warmup", None), a.take("warmup_iters", 0)
-    if kind is not None:
-        a.word("warmup", ("constant", "linear", "exp"))
-        amount, ratio = a.whole("warmup_iters", 0, least=1), a.number("warmup_ratio", ratio, above=0, most=1)
-    a.take("warmup_ratio", None)
-    if not isinstance(amount, int):
-        raise a.refuse(f"warmup_iters must be a whole number, got {shown(amount)}")
-    if kind is None and amount:
-        notes.append(f"{a.name}: warmup_iters {amount} does nothing without a warmup")
-    return Warmup(kind, ratio, amount, "epoch" if by_epoch and a.flag("warmup_by_epoch", False) else "step")
-
-
-def warmed(schedule: Schedule, factor: Schedule | None) -> Schedule:
-    """Return a policy times what its warmup makes of it."""
-    return schedule if factor is None else factor if schedule == constant(1) else factor * schedule
-
-
-# -- policies of both ---------------------------------------------------------------------------------------------
-
-
-def step(a: Arguments, progress: Progress, floor: str = "min_lr", gamma: float = 0.1) -> Schedule:
-    """gamma^floor(time / step) or gamma^(milestones reached), and at least the floor."""
-    given, gamma = a.take("step"), a.number("gamma", gamma)
-    if isinstance(given, list):
-        at = [Arguments(a.name, {f"step[{i}]": one}).whole(f"step[{i}]", least=1) for i, one in enumerate(given)]
-        # MMCV counts those before the first that is still ahead: a smaller one behind a larger is reached together with it
-        milestones = [length(one, progress.unit) for one in accumulate(at, max)]
-        found: Schedule = steps(gamma, at=milestones) if milestones else constant(1)
-    elif isinstance(given, int):
-        found = steps(gamma, every=length(a.whole("step", least=1), progress.unit))
-    else:
-        raise a.refuse(f"step must be a whole number or a list of them, got {shown(given)}")
-    return found if a.take(floor, None) is None else clip(found, lo=absolute(a.number(floor)))
-
-
-def annealing(a: Arguments, progress: Progress, shape: Any, floor: str = "min_lr") -> Schedule:
-    """From 1 to the target over the run; the last epoch or iteration is still above it."""
-    return progress.read(shape(1, target(a, floor)))
-
-
-def target(a: Arguments, floor: str = "min_lr") -> Level:
-    """Return the level at the end, which exactly one of two settings must give."""
-    both = (floor, f"{floor}_ratio")
-    given = [key for key in both if a.take(key, None) is not None]
-    if len(given) != 1:
-        raise a.refuse(f"give either {both[0]} or {both[1]}, got {'both' if given else 'neither'}")
-    return absolute(a.number(floor)) if given == [floor] else a.number(both[1])
-
-
-def cyclic(a: Arguments, progress: Progress, ratios: tuple[float, float]) -> Schedule:
-    """Cycles of n = max_iters // cyclic_times, from 1 to ratio[0] and on to ratio[1]; gamma^cycle draws ratio[0] towards 1."""
-    shape = _ANNEALING[a.word("anneal_strategy", tuple(_ANNEALING), "cos")]
-    (top, end), gamma = _ratios(a, ratios), a.number("gamma", 1.0)
-    times, part = a.number("cyclic_times", 1, above=0), a.number("step_ratio_up", 0.4, least=0)
-    if part >= 1:
-        raise a.refuse(f"step_ratio_up must be below 1, got {part:g}")
-    n = progress.total // times
-    if n < 1:
-        raise a.refuse(f"cyclic_times must leave each cycle an iteration, got {times:g} for {progress.total} iterations")
-    up, every = int(part * n), length(n, "step")
-
-    def cycle(start: float, peak: float, last: float) -> Schedule:
-        return chain(shape(start, peak, over=length(up, "step")), shape(peak, last)) if up else shape(peak, last)
-
-    if n == progress.total:
-        return cycle(1, top, end)
-    if gamma == 1 or n > progress.total:
-        return repeat(cycle(1, top, end), every)
-    # what gamma draws in is the peak's distance from 1; where there is no way up, MMCV takes the end's in its place
-    rest, drawn = (cycle(1, 1, end), cycle(0, top - 1, 0)) if up else (cycle(1, top, 1), cycle(0, 0, end - 1))
-    return repeat(rest, every) + repeat(drawn, every, shrink=gamma)
-
-
-def _ratios(a: Arguments, default: tuple[float, float]) -> tuple[float, float]:
-    given = a.take("target_ratio", default)
-    if not isinstance(given, float | tuple):
-        raise a.refuse(f"target_ratio must be a float or a tuple, got {shown(given)}")
-    found = numbers_of(given if isinstance(given, tuple) else (given,), f"{a.name}: target_ratio")
-    if len(found) not in (1, 2):
-        raise a.refuse(f"target_ratio must hold one number or two, got {len(found)}")
-    return found[0], found[1] if found[1:] else found[0] / 1e5
-
-
-def one_cycle(a: Arguments, total: int, start: float, top: float, back: float, end: float) -> Schedule:
-    """From start to top in pct_start * total - 1 iterations, and to the end at total - 1; in three phases by way of back."""
-    part = fraction(a, "pct_start", 0.3)
-    shape = _ANNEALING[a.word("anneal_strategy", tuple(_ANNEALING), "cos")]
-    ends, levels = [float(part * total) - 1, float(2 * part * total) - 2, total - 1.0], [start, top, back, end]
-    if not a.flag("three_phase", False):
-        del ends[1], levels[2]
-    if ends[0] == 0:
-        raise a.refuse(f"pct_start {part:g} of {total} iterations is a single one, over which MMCV divides 0 by 0")
-    phases: list[Schedule] = []
-    begin = 0.0
-    for until, low, high in zip(ends, levels, levels[1:], strict=False):
-        if until > max(begin, 0.0):  # none that is over before the run, or that begins behind its own end
-            moved = shape(absolute(low), absolute(high), over=length(until - begin, "step"))
-            phases.append(skip(moved, length(-begin, "step")) if begin < 0 else moved)
-        begin = until
-    return chain(*phases) if phases else constant(absolute(levels[-1]))
-
-
-def level_of_group(a: Arguments, key: str, horizon: Horizon) -> float:
-    """Return the group's own of a list that holds a level for each."""
-    return a.numbers(key, horizon.groups)[horizon.group]
-
-
-def fraction(a: Arguments, key: str, default: float) -> float:
-    """Return a part of the run, which MMCV wants as a float."""
-    value = a.take(key, default)
-    if not isinstance(value, float) or not 0 <= value <= 1:
-        raise a.refuse(f"{key} must be a float from 0.0 to 1.0, got {shown(value)}")
-    return value
-
-
-def absolute(value: float) -> Level:
-    """Return a value that no base multiplies; 0 is 0 for each."""
-    return Absolute(value) if value else 0.0
 
 
 LAWS: dict[str, Callable[..., Schedule]] = {
