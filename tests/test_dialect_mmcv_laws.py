@@ -299,7 +299,7 @@ def test_one_cycle_puts_another_momentum_in_place():
         ({"policy": "cyclic", "step_ratio_up": 1.0}, "step_ratio_up must be below 1"),
         ({"policy": "cyclic", "cyclic_times": 85}, "must leave each cycle an iteration, got 85 for 84"),
         ({"policy": "cyclic", "gamma": 0}, "gamma must be above 0 and at most 1, got 0"),
-        ({"policy": "OneCycle", "max_lr": (0.1,)}, "max_lr must be a number, or a list"),
+        ({"policy": "OneCycle", "max_lr": (0.1,)}, "max_lr must be a number, the same for all groups"),
         (
             {"policy": "OneCycle", "max_lr": 1, "total_steps": 83},
             "total_steps must be at least the 84 iterations of the run, got 83",
