@@ -44,7 +44,7 @@ FLOORS = [
     {"expression", "schedule"},
     {"ramp", "pace"},
     {"memory"},
-    {"shapes", "laws", "phases", "compose", "timing", "formulas", "folding", "plateaus"},
+    {"shapes", "laws", "phases", "compose", "timing", "formulas", "folding", "plateaus", "midway"},
     {"policies"},
     {"text"},
     {"run", "clock", "groups"},

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .formulas import *
     from .groups import Group
     from .laws import *
+    from .midway import *
     from .phases import *
     from .plan import Plan
     from .plateaus import *

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import etude.folding
+import etude.midway
 import etude.plateaus
 import etude.policies
 import etude.timing  # noqa: F401  # importing these and what they build on fills the registry
