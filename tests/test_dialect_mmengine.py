@@ -330,6 +330,44 @@ def test_with_accumulative_counts_schedulers_still_follow_iterations():
     assert len(recipe.plan().table()["lr"]) == 10
 
 
+@pytest.mark.parametrize(("batches", "counts", "updates"), [(19, 5, [4, 9, 14, 18]), (1, 2, [0]), (10, 5, [4, 9]), (5, 6, [4])])
+def test_the_last_batch_of_a_run_makes_an_update_of_what_is_left(batches, counts, updates):
+    """Recorded from OptimWrapper.update_params of mmengine 0.10.7."""
+    by_iteration = etude.read(wrapped({"accumulative_counts": counts}, WARMUP, iterations=batches)).plan()
+    by_epoch = etude.read(wrapped({"accumulative_counts": counts}, WARMUP, epochs=1, train_dataloader={"batch_size": 2}))
+    for plan in (by_iteration, by_epoch.override(samples=2 * batches).plan()):
+        assert [plan.clock.batch_of_step(step) for step in range(plan.end())] == updates
+
+
+def test_batches_beyond_counting_leave_the_last_update_out_and_say_so():
+    recipe = etude.read(wrapped({"accumulative_counts": 3}, WARMUP, iterations=2_000_000))
+    assert "the run's last update, of 2 batches, is not shown" in recipe.notes
+    assert recipe.plan().total == 666_666
+
+
+def test_a_run_made_of_the_recipe_s_own_says_what_is_new_in_it():
+    loader = {"batch_size": 2, "drop_last": True, "dataset": {"type": "RepeatDataset", "times": 3, "dataset": {}}}
+    recipe = etude.read(wrapped({"accumulative_counts": 2}, WARMUP, train_dataloader=loader)).override(samples=10)
+    assert recipe.plan(recipe.run.override(epochs=5)).total == recipe.override(epochs=5).plan().total == 38
+    assert recipe.plan(recipe.run).total == recipe.plan().total
+
+
+def test_what_is_dropped_is_of_all_the_times_through_the_samples():
+    loader = {"batch_size": 6, "drop_last": True, "dataset": {"type": "RepeatDataset", "times": 3, "dataset": {}}}
+    recipe = etude.read(config(WARMUP, train_dataloader=loader)).override(samples=7, devices=3)
+    assert recipe.run.parts()[0].batches == 1
+
+
+def test_what_only_the_data_knows_is_told():
+    several = {"type": "ConcatDataset", "datasets": [{"type": "RepeatDataset", "times": 20, "dataset": {}}, {"type": "Coco"}]}
+    balanced = {"type": "mmdet.ClassBalancedDataset", "dataset": {}}
+    for dataset, line in (
+        (several, "RepeatDataset repeats samples of one dataset among several: --samples must be the epoch's own number"),
+        (balanced, "ClassBalancedDataset repeats samples by its classes: --samples must be the epoch's own number"),
+    ):
+        assert line in etude.read(config(WARMUP, train_dataloader={"batch_size": 2, "dataset": dataset})).notes
+
+
 def test_auto_scale_lr_is_off_unless_it_is_enabled():
     scale = {"base_batch_size": 16}
     recipe = etude.read(config(DROPS, auto_scale_lr=scale)).override(batch_size=8, samples=80)
@@ -349,6 +387,46 @@ def test_paramwise_cfg_makes_groups():
     at = recipe.override(steps_per_epoch=250).plan().at(step=2000)
     assert at["lr"] == pytest.approx({"backbone": 0.0002, "head": 0.004, "norm": 0.002, "rest": 0.002})
     assert at["weight_decay"] == pytest.approx({"backbone": 5e-05, "head": 1e-4, "norm": 0, "rest": 1e-4})
+
+
+@pytest.mark.parametrize(
+    ("paramwise", "groups"),
+    [
+        (  # a key that is called as a kind is
+            {"norm_decay_mult": 0.5, "custom_keys": {"norm": {"lr_mult": 0.1}}},
+            {"norm": ["norm.bias", "norm.weight"], "norm-": ["bn.weight"]},
+        ),
+        (  # a bias is what is called so, and a key with a dot begins at the model itself
+            {"bias_decay_mult": 0, "custom_keys": {".cls_token": {"decay_mult": 0}}},
+            {".cls_token": ["cls_token"], "bias": ["attention.out_proj.bias", "bn.bias", "norm.bias"]},
+        ),
+        ({"bias_lr_mult": 2, "flat_decay_mult": 0}, {"norm": ["bn.weight"], "bias": ["attention.in_proj_bias", "bn.bias"]}),
+    ],
+)
+def test_parameters_of_each_group(paramwise, groups):
+    torch = pytest.importorskip("torch")
+
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cls_token = torch.nn.Parameter(torch.zeros(1))
+            self.attention = torch.nn.MultiheadAttention(2, 1)
+            self.bn, self.norm = torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 2)
+
+    model = Model()
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    optimizer = etude.torch.build(model, etude.read(wrapped({"paramwise_cfg": paramwise}, WARMUP)))
+    found = {group["name"]: sorted(names[id(one)] for one in group["params"]) for group in optimizer.param_groups}
+    for name, parameters in groups.items():
+        assert set(parameters) <= set(found[name])
+        if "flat_decay_mult" not in paramwise:
+            assert parameters == found[name]
+
+
+def test_a_flat_multiplier_without_a_weight_decay_multiplies_nothing():
+    made = config(WARMUP)
+    made["optim_wrapper"] = {"optimizer": {"type": "AdamW", "lr": 1.0}, "paramwise_cfg": {"flat_decay_mult": 0.0}}
+    assert etude.read(made).groups == {}
 
 
 def test_settings_of_mmcv_are_dead_where_they_say_something_else():

@@ -295,16 +295,35 @@ def test_stages_freeze_their_groups(mine, tmp_path):
     assert len(read_steps(tmp_path / "run")) == 2 + 4
 
 
+def test_an_epoch_that_goes_several_times_through_the_samples_takes_them_again(mine, tmp_path):
+    dataset = {"type": "RepeatDataset", "times": 3, "dataset": {}}
+    config = {
+        "optimizer": {"type": "SGD", "lr": 0.01},
+        "lr_config": {"policy": "step", "step": [1]},
+        "runner": {"type": "EpochBasedRunner", "max_epochs": 1},
+        "data": {"samples_per_gpu": 16, "train": dataset},
+    }
+    recipe = etude.read(config)
+    train(recipe, tmp_path / "run", model="mine:net", data="mine:data", samples=16, quiet=True)
+    again = etude.read(tmp_path / "run" / "recipe.yaml")
+    assert (again.run.samples, again.train.samples) == (48, 16)
+    assert len(read_steps(tmp_path / "run")) == 3
+    seen = [sample for batch in batches(again.plan(), again.train) for sample in batch.samples]
+    assert sorted(seen) == sorted([*range(16)] * 3)
+    train(again, tmp_path / "again", quiet=True)
+    assert read_steps(tmp_path / "again") == read_steps(tmp_path / "run")
+
+
 def test_the_order_of_data_is_a_function_of_seed_and_epoch():
     plan = etude.read("cosine").override(epochs=3, samples=50, batch_size=20).plan()
-    whole = list(batches(plan, seed=1))
+    whole = list(batches(plan, Training(seed=1)))
     assert [len(batch.samples) for batch in whole] == [20, 20, 10] * 3
     for start in range(9):
-        assert list(batches(plan, seed=1, start=start)) == whole[start:]
+        assert list(batches(plan, Training(seed=1), start=start)) == whole[start:]
     epochs = [[sample for batch in whole if batch.epoch == epoch for sample in batch.samples] for epoch in range(3)]
     assert all(sorted(epoch) == list(range(50)) for epoch in epochs)
     assert epochs[0] != epochs[1]
-    assert [batch.samples for batch in batches(plan, seed=2)] != [batch.samples for batch in whole]
+    assert [batch.samples for batch in batches(plan, Training(seed=2))] != [batch.samples for batch in whole]
 
 
 @pytest.mark.parametrize(

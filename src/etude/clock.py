@@ -25,7 +25,8 @@ _MISSING = {
 }
 
 
-_MOST_COUNTED = 1_000_000  # batches: half a second
+MOST_COUNTED = 1_000_000
+"""Batches that are looked at one by one, where the accumulation moves: half a second."""
 
 
 class RunClock:
@@ -211,9 +212,9 @@ class RunClock:
         if self.total == math.inf:
             raise InputError("an accumulation that is a schedule needs the run's length: give --epochs")
         count, _, still = accumulate.bind(Frame(self, span=self.total))
-        if min(self.total, still) > _MOST_COUNTED:
+        if min(self.total, still) > MOST_COUNTED:
             raise InputError(
-                f"an accumulation that moves is counted batch by batch, at most {_MOST_COUNTED}; got {min(self.total, still):g}"
+                f"an accumulation that moves is counted batch by batch, at most {MOST_COUNTED}; got {min(self.total, still):g}"
             )
         updates: list[int] = []
         last, batch = -1, 0

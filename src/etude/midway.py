@@ -63,7 +63,7 @@ class for_run(Wrapper):
         >>> for_run(cosine(1, 0), "300 epochs")
         for_run(cosine(1, 0), "300 epochs")
 
-    Source: a run that is ended, extended or changed before its end. torch's state_dict brings the old T_max back with the scheduler.
+    Source: a run that ends elsewhere than was planned. torch's scheduler brings its old T_max back with its state.
     """
 
     schedule: Schedule

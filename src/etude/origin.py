@@ -61,13 +61,18 @@ class Origin:
         from .plan import Plan
 
         if run is not None and run != recipe.run:
-            recipe = self._again(recipe, run.to_facts())
+            recipe = self._again(recipe, self._given(recipe.run, run))
         if isinstance(recipe, Draft):
             raise recipe.missing
         try:
             return Plan(recipe, recipe.run)
         except InputError as error:
             raise told(error, self.where) from None
+
+    def _given(self, own: Run, run: Run) -> dict[str, Any]:
+        """Return the facts to read with for a run: those given before, and those in which it differs from the recipe's own."""
+        changed = {name: fact for name, fact in run.to_facts().items() if fact != getattr(own, name)}
+        return {name: fact for name, fact in {**self.facts, **given_facts(changed)}.items() if fact not in (None, ())}
 
     def _again(self, recipe: Recipe, facts: Facts) -> Recipe:
         if not isinstance(recipe, Draft) and recipe != self.recipe():

@@ -86,13 +86,17 @@ class Training:
         model: "module:function" that returns a torch module; ResNet-18 where it isn't given.
         data: "module:function" that returns (training set, test set); the embedded digits where it isn't given.
         seed: Seed of the weights and of the order of the data, from 0 to 2**31 - 1.
+        samples: Training samples to take, the first ones, where an epoch goes through them several times; else the run's.
     """
 
     model: str | None = None
     data: str | None = None
     seed: int = 0
+    samples: int | None = None
 
     def __post_init__(self) -> None:
+        if self.samples is not None and (type(self.samples) is not int or self.samples < 1):
+            raise InputError(f"samples must be a whole number above 0, got {shown(self.samples)}")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**31:
             raise InputError(f"seed must be a whole number from 0 to {2**31 - 1}, got {shown(self.seed)}")
 

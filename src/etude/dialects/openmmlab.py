@@ -13,7 +13,7 @@ from ..errors import InputError, MissingFactError, shown
 from ..groups import Group
 from ..recipe import Optimizer, Recipe
 from ..run import Facts, Run
-from .arguments import Arguments, mapping, numbers_of
+from .arguments import Arguments, mapping, numbers_of, run_over
 from .mmnames import decode, disagreements
 from .torch.description import DEFAULTS
 
@@ -73,21 +73,27 @@ def groups_of(wrapper: Mapping[str, Any], optimizer: Optimizer, where: str, note
     a.take("bypass_duplicate", None)
     if unread := [str(key) for key in a.given if key not in a.taken]:
         notes.append(f"ignored: {a.name}: {', '.join(unread)}: the default constructor has no such setting")
-    decays = mults.keys() & {"bias_decay_mult", "norm_decay_mult", "dwconv_decay_mult"}
-    decays |= {key for key in keys if isinstance(keys[key], Mapping) and "decay_mult" in keys[key]}
-    if decays and mapping(wrapper.get("optimizer", wrapper), where).get("weight_decay") is None:
-        raise a.refuse("weight_decay must be given where it is multiplied: the framework refuses it so")
+    if mapping(wrapper.get("optimizer", wrapper), where).get("weight_decay") is None:
+        decays = mults.keys() & {"bias_decay_mult", "norm_decay_mult", "dwconv_decay_mult"}
+        decays |= {key for key in keys if isinstance(keys[key], Mapping) and "decay_mult" in keys[key]}
+        if decays:
+            raise a.refuse("weight_decay must be given where it is multiplied: the framework refuses it so")
+        mults.pop("flat_decay_mult", None)  # the one that is passed over in silence
     groups: dict[str, Group] = {}
     for key in sorted(sorted(map(str, keys)), key=len, reverse=True):  # the longest that a name holds counts
         groups[_name(key, groups)] = _custom(f"{a.name}: {key}", key, mapping(keys[key], key), optimizer, engine, notes)
-    groups |= _by_kind(mults, optimizer, engine, notes)
+    for name, group in _by_kind(mults, optimizer, engine, notes).items():
+        groups[_name(name, groups)] = group
     return {**groups, "rest": Group()} if groups else {}
 
 
 def _custom(where: str, key: str, given: Mapping[str, Any], optimizer: Optimizer, engine: bool, notes: list[str]) -> Group:
     """Return the group of a custom key, which takes every parameter whose name holds it."""
     a = Arguments(where, given)
-    group = _group(optimizer, a.number("lr_mult", 1.0), a.number("decay_mult", 1.0), pattern=f"*{_literal(key)}*")
+    patterns: tuple[str, ...] = (f"*{_literal(key)}*",)
+    if key.startswith("."):
+        patterns = (*patterns, f"{_literal(key[1:])}*")  # a parameter of the whole model is called ".cls_token" there
+    group = _group(optimizer, a.number("lr_mult", 1.0), a.number("decay_mult", 1.0), pattern=patterns)
     # mmengine puts what it does not know into the group, a rate among it
     own: dict[str, Any] = {name: a.number(name) for name in ("lr", "momentum", "weight_decay") if engine and name in given}
     if other := [str(word) for word in given if word not in a.taken]:
@@ -105,14 +111,14 @@ def _by_kind(mults: Mapping[str, float], optimizer: Optimizer, engine: bool, not
     groups: dict[str, Group] = {}
     if mults.get("dcn_offset_lr_mult", 1.0) != 1:
         groups["dcn offset"] = _group(optimizer, mults["dcn_offset_lr_mult"], 1.0, pattern="*conv_offset*")
-    if norm == bias != (1.0, 1.0):
-        groups["norm and bias"] = _group(optimizer, *norm, kind=("norm", "bias"))
-    else:
-        groups |= {
-            name: _group(optimizer, *values, kind=name)
-            for name, values in (("norm", norm), ("bias", bias))
-            if values != (1.0, 1.0)
-        }
+    if norm != (1.0, 1.0):
+        groups["norm"] = _group(optimizer, *norm, kind="norm")
+    if bias != (1.0, 1.0):
+        # in_proj_bias and the like are no biases there; to flat_decay_mult they are
+        called = None if "flat_decay_mult" in mults else ("bias", "*.bias")
+        groups["bias"] = _group(optimizer, *bias, kind="bias", pattern=called)
+        spared = "a DCN's offsets" if engine else "a DCN's offsets and depthwise convolutions"
+        notes.append(f"biases of {spared} keep their own values there; rules of groups see a bias")
     if its_bias != bias:
         notes.append(
             f"a norm's bias has lr x {its_bias[0]:g} and weight_decay x {its_bias[1]:g} there; rules of groups see a bias"
@@ -179,8 +185,29 @@ def repeats(dataset: Any, depth: int = 0) -> int:
         return repeats(dataset[0], depth + 1) if len(dataset) == 1 else 1
     if not isinstance(dataset, Mapping) or depth > 20:
         return 1
-    times = dataset.get("times", 1) if str(dataset.get("type")).rpartition(".")[2] == "RepeatDataset" else 1
+    times = dataset.get("times", 1) if _dataset_type(dataset) == "RepeatDataset" else 1
     return (times if isinstance(times, int) and times > 0 else 1) * repeats(dataset.get("dataset"), depth + 1)
+
+
+def _dataset_type(dataset: Mapping[str, Any]) -> str:
+    return str(dataset.get("type")).rpartition(".")[2]
+
+
+_RESIZING = ("ClassBalancedDataset", "CBGSDataset")
+
+
+def tell_of_datasets(dataset: Any, notes: list[str], depth: int = 0, among: bool = False) -> None:
+    """Tell of what makes an epoch longer by a number that only the data knows."""
+    if isinstance(dataset, list | tuple):
+        for one in dataset[:1_000]:
+            tell_of_datasets(one, notes, depth + 1, among or len(dataset) > 1)
+    elif isinstance(dataset, Mapping) and depth <= 20:
+        kind = _dataset_type(dataset)
+        if kind in _RESIZING or (kind == "RepeatDataset" and among):
+            inside = "of one dataset among several" if kind == "RepeatDataset" else "by its classes"
+            notes.append(f"{kind} repeats samples {inside}: --samples must be the epoch's own number")
+        for key in ("dataset", "datasets"):
+            tell_of_datasets(dataset.get(key), notes, depth + 1, among)
 
 
 def told_by_name(stem: str, recipe: Recipe, *, iterations: int | None, repeat: int, batch: Any, base: Any) -> Recipe:
@@ -200,13 +227,13 @@ def told_by_name(stem: str, recipe: Recipe, *, iterations: int | None, repeat: i
     return replace(recipe, notes=(*told, *recipe.notes)) if told else recipe
 
 
-def run_facts(run: Run, times: int, notes: list[str]) -> Run:
-    """Return a run whose epochs go several times through the samples, where they do."""
+def run_facts(own: Mapping[str, Any], given: Facts, times: int, notes: list[str]) -> Run:
+    """Return the run that a config's own facts and those given beside it make; an epoch may go several times through the data."""
     if times > 1:
         notes.append(f"RepeatDataset: an epoch goes {times} times through the samples")
-        if run.samples:
-            return run.override(samples=run.samples * times)
-    return run
+        if given.get("samples"):
+            given = {**given, "samples": given["samples"] * times}
+    return run_over(own, given)
 
 
 def batches_of(size: Any, key: str, given: Facts, notes: list[str]) -> dict[str, Any]:

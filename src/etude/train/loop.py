@@ -70,8 +70,9 @@ def train(
     _seed(settings.seed)
     training, test = load_data(settings.data or DIGITS)
     # a recipe's own number is of its own data
-    wanted = samples if samples or data is not None else recipe.run.samples
-    recipe = replace(_with_samples(recipe, wanted, len(training)), train=settings)
+    wanted = samples if samples or data is not None else own.samples or recipe.run.samples
+    recipe, distinct = _with_samples(recipe, wanted, len(training))
+    recipe = replace(recipe, train=replace(settings, samples=distinct))
     job = _Job(recipe, folder, training, test)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -121,14 +122,18 @@ def _seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _with_samples(recipe: Recipe, wanted: int | None, available: int) -> Recipe:
-    """Return the recipe with the number of samples that will really be trained on."""
+def _with_samples(recipe: Recipe, wanted: int | None, available: int) -> tuple[Recipe, int | None]:
+    """Return the recipe with the number of samples of an epoch, and how many different ones they are where they come again."""
     wanted = wanted or available
     if wanted > available:
         raise InputError(f"samples must be at most {available}, what the training data holds; got {wanted}")
+    if recipe.train.samples == wanted:
+        return recipe, wanted
     if recipe.origin is not None and recipe.run.samples != wanted and recipe.run.steps_per_epoch is None:
-        return recipe.override(samples=wanted)  # its values may follow from them
-    return replace(recipe, run=replace(recipe.run, samples=wanted))
+        recipe = recipe.override(samples=wanted)  # its values may follow from them
+        if recipe.run.samples and recipe.run.samples > wanted:
+            return recipe, wanted
+    return replace(recipe, run=replace(recipe.run, samples=wanted)), None
 
 
 class _Job:
@@ -178,7 +183,7 @@ class _Job:
     def _run(self, start: int, log: Log, progress: Progress) -> None:
         losses: list[torch.Tensor] = []
         part = -1
-        for batch in batches(self.plan, self.recipe.train.seed, start):
+        for batch in batches(self.plan, self.recipe.train, start):
             if batch.part != part:
                 part = batch.part
                 self._freeze(part)

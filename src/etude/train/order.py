@@ -9,6 +9,7 @@ import torch
 
 from ..errors import InputError
 from ..plan import Plan
+from ..recipe import Training
 
 
 class Batch(NamedTuple):
@@ -21,7 +22,7 @@ class Batch(NamedTuple):
     samples: list[int]
 
 
-def batches(plan: Plan, seed: int, start: int = 0) -> Iterator[Batch]:
+def batches(plan: Plan, settings: Training, start: int = 0) -> Iterator[Batch]:
     """Yield the run's batches from number `start` on; an epoch's order is a function of seed and epoch alone."""
     samples = plan.run.samples
     end = plan.clock.batch_of_step(plan.end() - 1) + 1
@@ -33,8 +34,8 @@ def batches(plan: Plan, seed: int, start: int = 0) -> Iterator[Batch]:
         done = 0
         while number < end and done < part.epochs:
             if number + per_epoch > start:
-                generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-                order = torch.randperm(samples, generator=generator).tolist()
+                generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)
+                order = (torch.randperm(samples, generator=generator) % (settings.samples or samples)).tolist()
                 for place in range(max(start - number, 0), min(per_epoch, end - number)):
                     last = place == per_epoch - 1 or number + place == end - 1
                     yield Batch(number + place, epoch, index, last, order[place * size : (place + 1) * size])

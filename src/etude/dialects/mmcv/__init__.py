@@ -13,8 +13,8 @@ from ...errors import InputError, shown
 from ...recipe import Optimizer, Recipe
 from ...run import Facts, Run
 from ...schedule import Schedule, constant
-from ..arguments import Arguments, mapping, only, run_over, whole_epochs
-from ..openmmlab import batches_of, groups_of, kind_of, optimizer_of, repeats, run_facts, scaled, told_by_name
+from ..arguments import Arguments, mapping, only, whole_epochs
+from ..openmmlab import batches_of, groups_of, kind_of, optimizer_of, repeats, run_facts, scaled, tell_of_datasets, told_by_name
 from .hooks import Horizon
 from .laws import LAWS, lr_schedule
 from .momentum import momentum_schedule
@@ -96,6 +96,7 @@ def _run(source: Mapping[str, Any], given: Facts, notes: list[str]) -> tuple[Run
     data = source.get("data")
     own = batches_of(_per_gpu(data), "samples_per_gpu", given, notes)
     times = repeats(data.get("train")) if isinstance(data, Mapping) else 1
+    tell_of_datasets(data.get("train") if isinstance(data, Mapping) else None, notes)
     total = source.get("total_epochs")
     runner = source.get("runner", {"type": "EpochBasedRunner", "max_epochs": total} if total is not None else None)
     if runner is None:
@@ -107,12 +108,11 @@ def _run(source: Mapping[str, Any], given: Facts, notes: list[str]) -> tuple[Run
             "it counts epochs: give --epochs, not --steps" if by_epoch else "it counts iterations: give --steps, not --epochs"
         )
     if not by_epoch:
-        run = run_over({**own, "steps": given.get("steps") or a.whole("max_iters", least=1)}, given)
-        return run_facts(run, times, notes), None
+        return run_facts({**own, "steps": given.get("steps") or a.whole("max_iters", least=1)}, given, times, notes), None
     epochs = a.whole("max_epochs", least=1)
     if total is not None and total != epochs:
         raise a.refuse(f"total_epochs is {shown(total)} and max_epochs {epochs}: they must agree, as the framework has it")
-    run = run_facts(run_over({**own, "epochs": epochs}, given), times, notes)
+    run = run_facts({**own, "epochs": epochs}, given, times, notes)
     return run, whole_epochs(run.epochs, "runner")
 
 

@@ -12,13 +12,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ...clock import MOST_COUNTED
 from ...errors import InputError, did_you_mean, shown
 from ...groups import Group
+from ...laws import values
 from ...recipe import Optimizer, Recipe
 from ...run import Facts, Run
-from ...schedule import constant
-from ..arguments import Arguments, mapping, only, run_over, whole_epochs
-from ..openmmlab import batches_of, groups_of, kind_of, optimizer_of, repeats, run_facts, scaled, told_by_name
+from ...schedule import Schedule, constant
+from ..arguments import Arguments, mapping, only, whole_epochs
+from ..openmmlab import batches_of, groups_of, kind_of, optimizer_of, repeats, run_facts, scaled, tell_of_datasets, told_by_name
 from .amounts import Loop
 from .compose import composed
 from .pieces import LAWS, Piece, Taken
@@ -142,23 +144,35 @@ def _run(source: Mapping[str, Any], wrapper: Mapping[str, Any], given: Facts, no
         )
     if by_epoch:
         own["epochs"] = a.whole("max_epochs", least=1)
-        run = run_facts(run_over(own, given), times, notes)
+        run = run_facts(own, given, times, notes)
         part = run.parts()[0]
         epochs = whole_epochs(run.epochs, "train_cfg")
         loop = Loop(epochs, None, per_epoch=part.steps and int(part.steps), notes=notes)
         if counts == 1:
             return run, loop
-        return run.override(accumulate=constant(counts)), replace(loop, tick="batches")
+        total = epochs * part.batches if epochs and part.batches else None
+        return run.override(accumulate=_accumulation(counts, total, notes)), replace(loop, tick="batches")
     iterations = given.get("steps") or a.whole("max_iters", least=1)
-    run = run_facts(run_over({**own, "steps": iterations}, given), times, notes)
+    run = run_facts({**own, "steps": iterations}, given, times, notes)
     part = run.parts()[0]
     loop = Loop(None, iterations, per_epoch=part.steps and int(part.steps), notes=notes)
     if counts == 1:
         return run, loop
     size = run.batch_size or 1
     notes.append(f"the run is shown as one epoch of {iterations} batches, as mmengine counts it: {counts} of them make an update")
-    whole = Run(epochs=1, samples=iterations * size, batch_size=size, devices=run.devices, accumulate=constant(counts))
+    accumulate = _accumulation(counts, iterations, notes)
+    whole = Run(epochs=1, samples=iterations * size, batch_size=size, devices=run.devices, accumulate=accumulate)
     return whole, replace(loop, tick="batches")
+
+
+def _accumulation(counts: int, total: int | None, notes: list[str]) -> Schedule:
+    """Return how many batches make an update: the run's last batch always makes one, of what is left."""
+    if total is None or total % counts == 0:
+        return constant(counts)
+    if total > MOST_COUNTED:
+        notes.append(f"the run's last update, of {total % counts} batches, is not shown")
+        return constant(counts)
+    return values([counts, 1], at=["100% - 1 batch"])
 
 
 def _loaded(loader: Any, given: Facts, notes: list[str]) -> tuple[dict[str, Any], int]:
@@ -168,6 +182,7 @@ def _loaded(loader: Any, given: Facts, notes: list[str]) -> tuple[dict[str, Any]
     own = batches_of(loader.get("batch_size"), "batch_size", given, notes)
     if loader.get("drop_last") is True and given.get("steps_per_epoch") is None:
         own["drop_last"] = True
+    tell_of_datasets(loader.get("dataset"), notes)
     return own, repeats(loader.get("dataset"))
 
 
