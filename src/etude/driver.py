@@ -11,12 +11,13 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .errors import InputError, did_you_mean
+from .errors import InputError, did_you_mean, shown
 from .fields import number
 from .groups import base_value
 from .plan import Plan
 from .recipe import VERSION, difference
 from .seat import Seat
+from .state import check, identity
 
 
 class EtudeWarning(UserWarning):
@@ -26,7 +27,15 @@ class EtudeWarning(UserWarning):
 class Driver:
     """Holds a plan to its optimizers. The state is how many updates each has made, every metric it was fed, and the recipe."""
 
-    def __init__(self, optimizers: Sequence[Any], plan: Plan, updates: int = 0, agree: Callable[[float], float] = float) -> None:
+    def __init__(
+        self,
+        optimizers: Sequence[Any],
+        plan: Plan,
+        updates: int = 0,
+        agree: Callable[[float], float] = float,
+        skipped: str = "hold",
+        scaler: Any = None,
+    ) -> None:
         if not isinstance(plan, Plan):
             raise InputError(f"drive needs a plan, as in recipe.plan(run), got {type(plan).__name__}")
         if not optimizers or len({id(optimizer) for optimizer in optimizers}) < len(optimizers):
@@ -34,13 +43,22 @@ class Driver:
         for optimizer in optimizers:
             if not hasattr(optimizer, "register_step_pre_hook"):
                 raise InputError(f"drive needs a torch optimizer, got {type(optimizer).__name__}")
-        self.unfed = plan
+        if skipped not in ("hold", "count"):
+            raise InputError(f"skipped must be 'hold' or 'count', got {shown(skipped)}")
+        if skipped == "count" and scaler is None:
+            raise InputError(
+                "skipped='count' needs the GradScaler, as in drive(optimizer, plan, scaler=scaler, skipped='count'): nobody else "
+                "knows what it skips"
+            )
+        self.unfed, self.policy = plan, skipped
+        self.history: list[Any] = []
         self.metrics: list[tuple[list[int], str, float]] = []  # updates of each optimizer at the time, name, value
         self._agree = agree
         self.overrides: dict[tuple[str, str], float] = {}
         self._told: set[str] = set()
         self._updates_at_step = [0] * len(optimizers)
         self._seats = [Seat(self, optimizer, number, updates) for number, optimizer in enumerate(optimizers)]
+        self._unwatch = _watched(scaler, self._seats) if scaler is not None else None
 
     def __repr__(self) -> str:
         return f"<driver of {self.plan.recipe.name}: {', '.join(map(str, self.updates))} of {self.plan.total} updates>"
@@ -59,6 +77,11 @@ class Driver:
     def updates(self) -> list[int]:
         """Updates made so far, by optimizer."""
         return [seat.updates for seat in self._seats]
+
+    @property
+    def skipped(self) -> list[int]:
+        """Updates that AMP skipped so far, by optimizer, as far as they were seen."""
+        return [seat.skipped for seat in self._seats]
 
     def step(self, metric: float | None = None, /) -> None:
         """Do nothing but notice: the schedule moves with the optimizer's updates, however often and whenever this is called.
@@ -150,9 +173,12 @@ class Driver:
         return {
             "etude": VERSION,
             "updates": self.updates,
-            "recipe": self._identity(),
+            "skipped": self.skipped,
+            "joined": [dict(seat.joined) for seat in self._seats],
+            "recipe": {"name": self.unfed.recipe.name, **identity(self.unfed)},
             "overrides": [[name, group, value] for (name, group), value in self.overrides.items()],
             "metrics": [[list(updates), name, value] for updates, name, value in self.metrics],
+            "history": list(self.history),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -161,17 +187,24 @@ class Driver:
         Raises:
             InputError: the state is of another recipe or run, with the differences, or is none of etude's.
         """
-        if not _is_state(state):
-            raise InputError("this is not the state of an etude driver: it has no `etude: 1` with a list of `updates`")
-        changed = difference(state["recipe"], self._identity())
+        state = check(state)
+        changed = difference({key: value for key, value in state["recipe"].items() if key != "name"}, identity(self.unfed))
         if changed:
-            raise InputError("the checkpoint is of another recipe (there -> here): " + "; ".join(changed))
+            raise InputError(
+                "the checkpoint is of another recipe (there -> here): " + "; ".join(changed) + ". Go on with the old one, or say "
+                "what is meant: etude.resume.extend, cooldown, continue_from, restart or replace"
+            )
         if len(state["updates"]) != len(self._seats):
             raise InputError(f"the checkpoint drives {len(state['updates'])} optimizers, this driver {len(self._seats)}")
         overrides, metrics = self._checked(state)
-        self.overrides, self.metrics = overrides, metrics
-        for seat, updates in zip(self._seats, state["updates"], strict=True):
-            seat.updates = updates
+        self.overrides, self.metrics, self.history = overrides, metrics, list(state.get("history", []))
+        counts = zip(
+            state["updates"], state.get("skipped") or self.skipped, state.get("joined") or [None] * len(self._seats), strict=True
+        )
+        for seat, (updates, skipped, late) in zip(self._seats, counts, strict=True):
+            seat.updates, seat.skipped = updates, skipped
+            if late is not None:  # a group that the run did not have yet joins it now
+                seat.joined = {**dict.fromkeys(seat.joined, updates), **late}
             seat.replan()
             seat.take()
         self._updates_at_step = [-1] * len(self._seats)
@@ -194,6 +227,8 @@ class Driver:
         """Take the hooks off the optimizers; the values stay as they are."""
         for seat in self._seats:
             seat.release()
+        if self._unwatch is not None:
+            self._unwatch()
 
     def tell(self, topic: str, message: str) -> None:
         """Warn, once a topic."""
@@ -207,34 +242,24 @@ class Driver:
         except InputError:  # a run that does not know its epochs
             return False
 
-    def _identity(self) -> dict[str, Any]:
-        """What must be the same for a checkpoint to go on: the recipe and the run, not names or what is trained."""
-        recipe = self.plan.recipe.to_dict()
-        for key in ("name", "train", "run"):
-            recipe.pop(key, None)
-        return {**recipe, "order": list(self.plan.groups), "run": self.plan.run.to_dict()}
 
+def _watched(scaler: Any, seats: Sequence[Seat]) -> Callable[[], None]:
+    """See the updates that a GradScaler skips: it tells nobody, but then its step() makes no update. Return what undoes it."""
+    if not (hasattr(scaler, "step") and hasattr(scaler, "unscale_")):
+        raise InputError(f"scaler must be a GradScaler of torch.amp, got {type(scaler).__name__}")
+    step, of = scaler.step, {id(seat.optimizer): seat for seat in seats}
 
-def _is_state(state: Any) -> bool:
-    if not isinstance(state, Mapping) or state.get("etude") != VERSION or not isinstance(state.get("recipe"), Mapping):
-        return False
-    updates, overrides, metrics = state.get("updates"), state.get("overrides"), state.get("metrics", [])
-    return (
-        isinstance(updates, list)
-        and _counts(updates)
-        and isinstance(overrides, list)
-        and all(isinstance(entry, list | tuple) and len(entry) == 3 and _words(entry[:2]) for entry in overrides)
-        and isinstance(metrics, list)
-        and all(
-            isinstance(entry, list | tuple) and len(entry) == 3 and _counts(entry[0]) and len(entry[0]) == len(updates)
-            for entry in metrics
-        )
-    )
+    def counted(optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+        seat = of.get(id(optimizer))
+        before = seat and (seat.updates, seat.skipped)
+        result = step(optimizer, *args, **kwargs)
+        if seat is not None and (seat.updates, seat.skipped) == before:
+            seat.skip()
+        return result
 
+    scaler.step = counted
 
-def _words(values: Sequence[Any]) -> bool:
-    return all(isinstance(value, str) for value in values)
+    def undo() -> None:
+        del scaler.step
 
-
-def _counts(value: Any) -> bool:
-    return isinstance(value, list) and all(type(count) is int and 0 <= count <= 2**53 for count in value)
+    return undo

@@ -48,6 +48,11 @@ def loads(text: str, where: str = "recipe") -> Recipe:
     return _Builder(document, where).recipe(plain, text)
 
 
+def from_plain(plain: dict[str, Any], where: str) -> Recipe:
+    """Read a recipe from what `to_dict` made of it."""
+    return replace(_Builder({}, where).recipe({"name": "recipe", **plain}, ""), source=None)
+
+
 def dumps(recipe: Recipe) -> str:
     """Return a recipe as YAML; where it was read from YAML, that text with only what differs changed."""
     yaml = _yaml()

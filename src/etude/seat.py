@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, did_you_mean
+from .late import joined
 from .plan import BLOCK
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ class Seat:
     def __init__(self, driver: Driver, optimizer: Any, number: int, updates: int) -> None:
         self.driver, self.number, self.optimizer = driver, number, optimizer
         self.plan = driver.unfed
-        self.updates = updates
+        self.updates, self.skipped = updates, 0
+        self.joined: dict[str, int] = {}  # by group, the updates that had been made when it joined
         self._lanes: list[list[Any]] = []  # key, values of the block, last value, groups to compare, to write alone, turns
         self._curve_of_lane: list[int] = []
         previous = getattr(optimizer, "_etude_seat", None)
@@ -28,6 +30,7 @@ class Seat:
             driver.tell(
                 "replaced", f"this optimizer had a driver already; the new one takes its place, and counts from {updates}"
             )
+        self._asks_amp = getattr(optimizer, "_step_supports_amp_scaling", False)  # a scaler calls its step() in any case
         self._width = len(optimizer.param_groups)
         self._came = None if previous else self._strange_rate()
         self.take()
@@ -56,7 +59,10 @@ class Seat:
     def replan(self) -> None:
         """Follow the plan with all that was fed until now, from the next update on."""
         fed = [(made[self.number], name, value) for made, name, value in self.driver.metrics]
-        self.plan = self.driver.unfed.fed(fed) if fed else self.driver.unfed
+        plan = self.driver.unfed
+        if any(self.joined.values()):
+            plan = joined(plan, self.joined)
+        self.plan = plan.fed(fed) if fed else plan
         self._size = 0  # its values are brought in before the next update
 
     # The two hooks are the hot path: about half a microsecond for three groups.
@@ -108,13 +114,28 @@ class Seat:
                 group[key] = value
 
     def after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        """Count the update."""
-        self.updates += 1
+        """Count the update; one that a fused optimizer skipped for AMP is seen by what the scaler left with it."""
+        if self._asks_amp and float(getattr(optimizer, "found_inf", None) or 0.0):
+            self.skip()
+        else:
+            self.updates += 1
+
+    def skip(self) -> None:
+        """Count an update that was due and not made; whether the schedule moves on is the driver's policy."""
+        self.skipped += 1
+        self.updates += self.driver.policy == "count"
 
     def take(self) -> None:
-        """Match the optimizer's groups by name as they are now, and write the values of the next update."""
+        """Match the optimizer's groups by name as they are now, and write the values of the next update.
+
+        A group that was not there before joins now, at the beginning of its schedules: its clock is its own.
+        """
         self._groups = self.optimizer.param_groups
         self._width, self._end = len(self._groups), self._groups[-1]
+        new = {self._name(group) for group in self._groups} - self.joined.keys()
+        self.joined |= dict.fromkeys(new, self.updates if self.joined else 0)
+        if new and self.joined and self.updates:
+            self.replan()
         self._size = 0
         index = self._load()
         lanes: dict[tuple[str, int], list[tuple[Any, float]]] = {}

@@ -11,8 +11,10 @@ schedule, and nothing live is ever read to compute the next value.
 from __future__ import annotations
 
 import importlib
+import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from .driver import Driver, EtudeWarning
@@ -126,17 +128,21 @@ def _optimizer(recipe: Recipe, groups: list[dict[str, Any]]) -> Any:
         raise InputError(f"optimizer {settings.name} refuses its arguments: {error}") from None
 
 
-def drive(optimizers: Any, plan: Plan, *, updates: int = 0) -> Driver:
+def drive(optimizers: Any, plan: Plan, *, updates: int = 0, scaler: Any = None, skipped: str = "hold") -> Driver:
     """Put a plan's values into one optimizer or several, from now on before each of their updates.
 
     Args:
-        optimizers: A torch optimizer or a list of them; groups are matched by their "name".
+        optimizers: A torch optimizer or a list of them, also as Accelerate or Lightning has wrapped them; groups are matched
+            by their "name".
         plan: The plan.
         updates: How many updates were made before, where a run is taken over that no driver counted.
+        scaler: The GradScaler of torch.amp, where there is one: only so are the updates seen that it skips.
+        skipped: What the schedule does at a skipped update: `hold` waits, `count` moves on; `driver.skipped` counts them.
     Returns:
-        The driver, duck-typed like a torch scheduler.
+        The driver, which is a torch scheduler too (`isinstance(driver, LRScheduler)`), as trainers ask for one.
     Raises:
-        InputError: a parameter group's name is not in the plan, several groups have none, or `updates` is below 0.
+        InputError: a parameter group's name is not in the plan, several groups have none, `updates` is below 0, or skipped
+            updates are to be counted that nobody can see.
 
     Example:
         >>> import torch, etude
@@ -152,9 +158,44 @@ def drive(optimizers: Any, plan: Plan, *, updates: int = 0) -> Driver:
         0.05
         0.0146
     """
-    return Driver(
-        list(optimizers) if isinstance(optimizers, Sequence) else [optimizers], plan, index(updates, "count of updates"), _agree
-    )
+    given = optimizers if isinstance(optimizers, Sequence) else [optimizers]
+    inner = [_innermost(optimizer) for optimizer in given]
+    return _scheduler()(inner, plan, index(updates, "count of updates"), _agree, scaler=scaler, skipped=skipped)
+
+
+def _innermost(optimizer: Any) -> Any:
+    """Return the optimizer inside Accelerate's and Lightning's wrappers: updates are made there, and its hooks are called."""
+    torch = need("torch")
+    while isinstance(inner := getattr(optimizer, "optimizer", None), torch.optim.Optimizer):
+        optimizer = inner
+    return optimizer
+
+
+class _Called(Driver):
+    """A driver whose `step` knows the calls of Accelerate's wrapper: one for each process, for one update or one metric."""
+
+    _step_count = 0  # Accelerate adds to it while it accumulates
+    _call: tuple[list[int], float | None] = ([], None)  # updates at the wrapper's last call, and what it gave
+
+    def step(self, metric: float | None = None, /) -> None:
+        if sys._getframe(1).f_globals.get("__name__") == "accelerate.scheduler":
+            (updates, given), self._call = self._call, (self.updates, metric)
+            if updates == self.updates and given is metric:
+                return  # the first of these calls was heard
+        super().step(metric)
+
+    step.__doc__ = Driver.step.__doc__
+
+
+@cache
+def _scheduler() -> type[Driver]:
+    """Return the driver's class as one of torch's schedulers: Lightning refuses others, Accelerate does not save them.
+
+    Nothing of torch's own is used but the name: neither its counter, nor its `__init__`, which writes into the optimizer.
+    """
+    base = need("torch.optim.lr_scheduler").LRScheduler
+    made: type[Driver] = type("Driver", (_Called, base), {"__doc__": Driver.__doc__, "__module__": __name__})
+    return made
 
 
 def _agree(value: float) -> float:

@@ -24,6 +24,7 @@ from ..errors import InputError, did_you_mean, need
 from ..recipe import Recipe, Training, difference
 from ..recipe_yaml import dumps, read_file
 from .checkpoint import Checkpoints, random_state, set_random_state, write_atomically
+from .checks import check_last_batch, check_run, with_samples
 from .data import classes, load_data, load_model
 from .log import METRICS, Log
 from .order import Batch, batches
@@ -71,7 +72,7 @@ def train(
     training, test = load_data(settings.data or DIGITS)
     # a recipe's own number is of its own data
     wanted = samples if samples or data is not None else own.samples or recipe.run.samples
-    recipe, distinct = _with_samples(recipe, wanted, len(training))
+    recipe, distinct = with_samples(recipe, wanted, len(training))
     recipe = replace(recipe, train=replace(settings, samples=distinct))
     job = _Job(recipe, folder, training, test)
     try:
@@ -122,26 +123,12 @@ def _seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _with_samples(recipe: Recipe, wanted: int | None, available: int) -> tuple[Recipe, int | None]:
-    """Return the recipe with the number of samples of an epoch, and how many different ones they are where they come again."""
-    wanted = wanted or available
-    if wanted > available:
-        raise InputError(f"samples must be at most {available}, what the training data holds; got {wanted}")
-    if recipe.train.samples == wanted:
-        return recipe, wanted
-    if recipe.origin is not None and recipe.run.samples != wanted and recipe.run.steps_per_epoch is None:
-        recipe = recipe.override(samples=wanted)  # its values may follow from them
-        if recipe.run.samples and recipe.run.samples > wanted:
-            return recipe, wanted
-    return replace(recipe, run=replace(recipe.run, samples=wanted)), None
-
-
 class _Job:
     """A run in its folder: model, data, optimizer and driver made ready, then driven to the end."""
 
     def __init__(self, recipe: Recipe, folder: Path, training: Any, test: Any) -> None:
         settings: Training = recipe.train
-        _check_run(recipe)
+        check_run(recipe)
         self.recipe, self.folder, self.training, self.test = recipe, folder, training, test
         self.plan = recipe.plan()
         self.total = self.plan.end()
@@ -154,7 +141,7 @@ class _Job:
         _seed(settings.seed)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model = load_model(settings.model or RESNET, classes(training)).to(self.device)
-        _check_last_batch(recipe, self.model)
+        check_last_batch(recipe, self.model)
         self.trained = {id(parameter) for parameter in self.model.parameters() if parameter.requires_grad}
         self.optimizer = etude_torch.build(self.model, recipe)
         self.driver = etude_torch.drive(self.optimizer, self.plan)
@@ -318,34 +305,3 @@ class _Job:
         # clones, because tied weights share memory, which the file format refuses
         weights = {name: value.contiguous().clone() for name, value in self.model.state_dict().items()}
         write_atomically(self.folder / WEIGHTS, lambda beside: safetensors.save_file(weights, beside))
-
-
-def _check_run(recipe: Recipe) -> None:
-    """Refuse what this loop would otherwise ignore."""
-    run = recipe.run
-    if run.devices > 1:
-        raise InputError(f"devices must be 1 here, got {run.devices}: this trainer runs in one process")
-    if any(not part.batch_size for part in run.parts()):
-        raise InputError("the run has no batch size: give --batch-size")
-    if any(set(recipe.rules) <= set(part.frozen) for part in run.parts()):
-        raise InputError("a stage freezes every group: nothing would be trained in it")
-    for part in run.parts():
-        if part.batches and part.batch_size and run.samples and (part.batches - 1) * part.batch_size >= run.samples:
-            raise InputError(
-                f"an epoch of {part.batches} batches of {part.batch_size} needs more than the {run.samples} samples there are: "
-                "take fewer --steps-per-epoch"
-            )
-    if any(part.epochs < math.inf and part.epochs != int(part.epochs) for part in run.parts()):
-        raise InputError("epochs must be whole here: give --steps to end a run inside an epoch")
-
-
-def _check_last_batch(recipe: Recipe, model: Any) -> None:
-    """Refuse a last batch of one sample under batch norm, which has no deviation of one value."""
-    run = recipe.run
-    for part in run.parts():
-        alone = part.batches and part.batch_size and run.samples == (part.batches - 1) * part.batch_size + 1
-        if alone and any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in model.modules()):
-            raise InputError(
-                f"the last of {run.samples} samples in batches of {part.batch_size} would stand alone, and batch norm needs two: "
-                "take another --batch-size or --samples, or drop_last"
-            )

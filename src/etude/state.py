@@ -1,0 +1,77 @@
+"""A driver's state: counters, the recipe, and all that happened to the run, as plain data that any checkpoint can hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeGuard
+
+from .errors import InputError
+from .late import joined
+from .plan import Plan
+from .recipe import VERSION
+from .recipe_yaml import from_plain
+
+State = Mapping[str, Any]
+
+
+def identity(plan: Plan) -> dict[str, Any]:
+    """Return what must be the same for a checkpoint to go on: the recipe and the run, not names or what is trained."""
+    recipe = plan.recipe.to_dict()
+    for key in ("name", "train", "run"):
+        recipe.pop(key, None)
+    return {**recipe, "order": list(plan.groups), "run": plan.run.to_dict()}
+
+
+def fingerprint(identity: Mapping[str, Any]) -> str:
+    """Return a short text that only an equal recipe and run have."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def plan_of(state: State, number: int = 0) -> Plan:
+    """Return the plan that an optimizer, by its number, followed as the state was made: with late groups, and all metrics."""
+    plain = {key: value for key, value in state["recipe"].items() if key not in ("etude", "order")}
+    plan = from_plain(plain, "the checkpoint's recipe").plan()
+    late = {name: updates for name, updates in (state.get("joined") or [{}])[number].items() if updates}
+    return joined(plan, late).fed((made[number], name, value) for made, name, value in state.get("metrics", ()))
+
+
+def check(state: Any) -> State:
+    """Return a state whose parts are what a driver writes; refuse anything else."""
+    if not _is_state(state):
+        raise InputError("this is not the state of an etude driver: it has no `etude: 1` with a list of `updates`")
+    known: State = state
+    return known
+
+
+def _is_state(state: Any) -> bool:
+    if not isinstance(state, Mapping) or state.get("etude") != VERSION or not isinstance(state.get("recipe"), Mapping):
+        return False
+    updates, overrides, metrics = state.get("updates"), state.get("overrides"), state.get("metrics", [])
+    skipped, late, history = state.get("skipped", []), state.get("joined", []), state.get("history", [])
+    return (
+        _counts(updates)
+        and isinstance(overrides, list)
+        and all(isinstance(entry, list | tuple) and len(entry) == 3 and _words(entry[:2]) for entry in overrides)
+        and isinstance(metrics, list)
+        and all(
+            isinstance(entry, list | tuple) and len(entry) == 3 and _counts(entry[0]) and len(entry[0]) == len(updates)
+            for entry in metrics
+        )
+        and _counts(skipped)
+        and len(skipped) in (0, len(updates))
+        and isinstance(late, list)
+        and len(late) in (0, len(updates))
+        and all(isinstance(one, Mapping) and _words(list(one)) and _counts(list(one.values())) for one in late)
+        and isinstance(history, list)
+        and all(isinstance(edit, Mapping) for edit in history)
+    )
+
+
+def _words(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _counts(value: Any) -> TypeGuard[list[int]]:
+    return isinstance(value, list) and all(type(count) is int and 0 <= count <= 2**53 for count in value)
