@@ -237,6 +237,36 @@ def test_calling_step_often_or_never_or_first_is_one_tick_and_told_once():
     assert driver.updates == [3]
 
 
+def test_a_metric_given_to_step_after_the_update_s_own_call_is_no_call_too_many():
+    recipe = etude.read("plateau(0.1, patience=0)").override(lr=0.1, steps=10)
+    optimizer = etude.torch.build(nn.Linear(1, 1), recipe)
+    driver = etude.torch.drive(optimizer, recipe.plan())
+    for loss in (1.0, 2.0):
+        optimizer.step()
+        driver.step()
+        driver.step(loss)
+    optimizer.step()
+    assert driver.get_last_lr() == [pytest.approx(0.01)]
+
+
+def test_an_optimizer_of_one_s_own_that_calls_its_parent_s_step_makes_one_update():
+    class Mine(torch.optim.SGD):
+        def step(self, closure=None):
+            return super().step(closure)
+
+    def fails():
+        raise ValueError("out of memory")
+
+    recipe = etude.read("cosine(1, 0)").override(lr=0.1, steps=10)
+    optimizer = Mine([{"params": nn.Linear(1, 1).parameters(), "name": "all"}], lr=0.1)
+    driver = etude.torch.drive(optimizer, recipe.plan())
+    optimizer.step()
+    with pytest.raises(ValueError, match="out of memory"):
+        optimizer.step(fails)
+    optimizer.step()
+    assert (driver.updates, driver.get_last_lr()) == ([2], [driver.plan.at(1)["lr"]["all"]])
+
+
 def test_an_update_that_amp_skips_is_not_counted():
     net, optimizer, driver = made(YOLO)
     scaler = torch.amp.GradScaler("cpu", init_scale=4.0)

@@ -90,7 +90,8 @@ class Driver:
         """
         if metric is not None and self.plan.watched():
             self.feed(metric)
-        elif metric is not None:
+            return
+        if metric is not None:
             self.tell(
                 "argument",
                 f"driver.step({metric!r}): no plateau waits for a metric, and nothing else can be given; it is ignored",
@@ -99,8 +100,8 @@ class Driver:
             self.tell(
                 "step",
                 "driver.step() was called without an update since its last call: before optimizer.step(), several times for "
-                "one update, or after one that AMP skipped. The schedule counts the updates themselves and did not move; "
-                "call it once after optimizer.step(), or not at all",
+                "one update, at batches that only accumulate, or after one that AMP skipped. The schedule counts the updates "
+                "themselves and did not move; call it once after optimizer.step(), or not at all",
             )
         self._updates_at_step = self.updates
 

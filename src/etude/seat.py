@@ -20,7 +20,7 @@ class Seat:
     def __init__(self, driver: Driver, optimizer: Any, number: int, updates: int) -> None:
         self.driver, self.number, self.optimizer = driver, number, optimizer
         self.plan = driver.unfed
-        self.updates, self.skipped = updates, 0
+        self.updates, self.skipped, self._due = updates, 0, False
         self.joined: dict[str, int] = {}  # by group, the updates that had been made when it joined
         self._lanes: list[list[Any]] = []  # key, values of the block, last value, groups to compare, to write alone, turns
         self._curve_of_lane: list[int] = []
@@ -72,6 +72,7 @@ class Seat:
 
         Of more than 16 groups with a schedule, 16 are compared at a time, in turns; all are written every time.
         """
+        self._due = True
         groups = optimizer.param_groups
         if groups is not self._groups or len(groups) != self._width or groups[-1] is not self._end:
             self.take()  # load_state_dict has put new groups in place, or some were added
@@ -114,7 +115,13 @@ class Seat:
                 group[key] = value
 
     def after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        """Count the update; one that a fused optimizer skipped for AMP is seen by what the scaler left with it."""
+        """Count the update; one that a fused optimizer skipped for AMP is seen by what the scaler left with it.
+
+        An optimizer's own step() that calls its parent's runs the hooks twice, one pair inside the other.
+        """
+        if not self._due:
+            return
+        self._due = False
         if self._asks_amp and float(getattr(optimizer, "found_inf", None) or 0.0):
             self.skip()
         else:

@@ -29,12 +29,17 @@ def fingerprint(identity: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def plan_of(state: State, number: int = 0) -> Plan:
-    """Return the plan that an optimizer, by its number, followed as the state was made: with late groups, and all metrics."""
+def plan_of(state: State) -> Plan:
+    """Return the plan that was followed as a state was made, with its late groups and all metrics."""
     plain = {key: value for key, value in state["recipe"].items() if key not in ("etude", "order")}
-    plan = from_plain(plain, "the checkpoint's recipe").plan()
-    late = {name: updates for name, updates in (state.get("joined") or [{}])[number].items() if updates}
-    return joined(plan, late).fed((made[number], name, value) for made, name, value in state.get("metrics", ()))
+    late = {name: updates for one in state.get("joined", ()) for name, updates in one.items() if updates}
+    return fed(joined(from_plain(plain, "the checkpoint's recipe").plan(), late), state)
+
+
+def fed(plan: Plan, state: State) -> Plan:
+    """Return a plan with the metrics that a state holds."""
+    metrics = [(made[0], name, value) for made, name, value in state.get("metrics", ())]
+    return plan.fed(metrics) if metrics else plan
 
 
 def check(state: Any) -> State:
