@@ -160,7 +160,7 @@ def test_the_driver_goes_on_with_the_state_and_keeps_its_history():
         applied.append(driver.get_last_lr()[0])
     assert applied == rates(resumed.plan, 30)
     assert driver.state_dict()["history"] == resumed.state["history"]
-    with pytest.raises(InputError, match=r"of another recipe .* say what is meant: etude.resume.extend, cooldown, continue_from"):
+    with pytest.raises(InputError, match=r"of another recipe .* say what is meant: extend, cooldown, continue_from"):
         etude.torch.drive(optimizer, RECIPE.plan()).load_state_dict(driver.state_dict())
 
 

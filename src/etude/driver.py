@@ -193,7 +193,7 @@ class Driver:
         if changed:
             raise InputError(
                 "the checkpoint is of another recipe (there -> here): " + "; ".join(changed) + ". Go on with the old one, or say "
-                "what is meant: etude.resume.extend, cooldown, continue_from, restart or replace"
+                "what is meant: extend, cooldown, continue_from, restart or replace of etude.resume, or etude resume DIR --replace"
             )
         if len(state["updates"]) != len(self._seats):
             raise InputError(f"the checkpoint drives {len(state['updates'])} optimizers, this driver {len(self._seats)}")

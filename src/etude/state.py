@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 from .errors import InputError
 from .late import joined
 from .plan import Plan
-from .recipe import VERSION
+from .recipe import VERSION, Recipe
 from .recipe_yaml import from_plain
 
 State = Mapping[str, Any]
@@ -29,11 +29,16 @@ def fingerprint(identity: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def recipe_of(state: State) -> Recipe:
+    """Return the recipe that a state was made with, and its run."""
+    plain = {key: value for key, value in state["recipe"].items() if key not in ("etude", "order")}
+    return from_plain(plain, "the checkpoint's recipe")
+
+
 def plan_of(state: State) -> Plan:
     """Return the plan that was followed as a state was made, with its late groups and all metrics."""
-    plain = {key: value for key, value in state["recipe"].items() if key not in ("etude", "order")}
     late = {name: updates for one in state.get("joined", ()) for name, updates in one.items() if updates}
-    return fed(joined(from_plain(plain, "the checkpoint's recipe").plan(), late), state)
+    return fed(joined(recipe_of(state).plan(), late), state)
 
 
 def fed(plan: Plan, state: State) -> Plan:

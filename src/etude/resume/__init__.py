@@ -63,7 +63,7 @@ def cooldown(state: State, over: str, shape: Schedule | str = "linear(1, 0)") ->
         over: How long, such as "500 steps"; "10%" is a tenth of the run that ends with it.
         shape: The curve from 1 on, which fills that time: `power(1, 0, 0.5)` is 1-sqrt.
     Raises:
-        InputError: `over` is no length, or nothing.
+        InputError: `over` is no length, or nothing, or the rate is 0 already.
 
     Momentum and weight decay stay where they are.
     Source: Haegele et al. 2024 (arXiv 2405.18392): from one trunk several cooldowns, each to its own end.
@@ -75,6 +75,8 @@ def cooldown(state: State, over: str, shape: Schedule | str = "linear(1, 0)") ->
     ticks = _whole(Length.parse(canonical(over, "cooldown")).ticks(trunk.of_what_ends_here, trunk.now))
     if ticks <= 0:
         raise InputError(f"cooldown must be longer than nothing, got {over!r} = {ticks:g} {trunk.unit} in this run")
+    if not any(trunk.values["lr"].values()):
+        raise InputError(f"cooldown: lr is 0 at step {trunk.at} already; extend, restart or replace may be meant")
 
     def future(name: str, group: str, schedule: Schedule) -> Schedule:
         today = trunk.today(name, group)
@@ -136,7 +138,7 @@ def continue_from(state: State, recipe: Recipe | None = None, run: Run | None = 
         recipe: The recipe; by default the run's own.
         run: The facts of the whole run, as in `replace`.
     Raises:
-        InputError: a new value is 0 today, and no factor brings it to another.
+        InputError: a new value is 0 today, and no factor brings it to another; or today's rate is 0.
     """
     trunk = Trunk(state)
     recipe = trunk.then.recipe if recipe is None else recipe
@@ -147,6 +149,10 @@ def continue_from(state: State, recipe: Recipe | None = None, run: Run | None = 
         here, today = there[name][group], trunk.values[name][group]
         if here == today:
             return schedule
+        if today == 0 and name == "lr":
+            raise InputError(
+                f"continue_from: lr of group {group!r} is 0 at step {trunk.at}, and would stay so; use extend or restart"
+            )
         if here == 0:
             raise InputError(
                 f"continue_from: {name} of group {group!r} is 0 at step {trunk.at} in the new recipe, and {today:g} today: no "

@@ -19,8 +19,10 @@ def ending(plan: Plan, ticks: float) -> Run:
         return _cut(run, clock, ticks)
     part, per_epoch = clock.parts[0], _per_epoch(clock, clock.parts[0])
     epochs = ticks / per_epoch if per_epoch else math.nan
-    if run.steps is None and per_epoch and epochs * per_epoch == ticks:
-        return replace(run, epochs=int(epochs) if epochs == int(epochs) else epochs)
+    if run.steps is None and epochs.is_integer():
+        return replace(run, epochs=int(epochs))
+    if not isinstance(run.accumulate, int) and per_epoch and epochs * per_epoch == ticks:
+        return replace(run, epochs=epochs)
     if not isinstance(run.accumulate, int):
         raise InputError(
             f"the run counts by epochs of {per_epoch} batches, for its accumulation moves: no number of them is {ticks:g} batches"

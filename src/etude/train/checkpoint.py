@@ -15,8 +15,11 @@ import torch
 
 from ..errors import InputError
 
+WEIGHTS = "model.safetensors"
+"""Written last: a run folder that holds it is whole."""
+
 KEYS = {"step", "train", "model", "optimizer", "driver", "random", "sums", "metrics", "sizes"}
-"""What a checkpoint holds."""
+"""What a checkpoint holds; one without a driver needs to be told the step."""
 
 _KEPT = 2
 _SHARE = 0.05  # of the time, at most, goes into saving
@@ -85,7 +88,7 @@ class Checkpoints:
             if damaged:
                 raise ValueError(f"{damaged} is damaged")
             state: dict[str, Any] = torch.load(paths[-1], map_location="cpu", weights_only=True)
-            if not isinstance(state, dict) or set(state) != KEYS:
+            if not isinstance(state, dict) or set(state) | {"driver"} != KEYS:
                 raise ValueError("it holds something else")
         except Exception as error:  # torch.load raises whatever its zip and pickle readers meet
             reason = (str(error) or type(error).__name__).splitlines()[0][:100]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -41,7 +40,7 @@ def check_run(recipe: Recipe) -> None:
                 f"an epoch of {part.batches} batches of {part.batch_size} needs more than the {run.samples} samples there are: "
                 "take fewer --steps-per-epoch"
             )
-    if any(part.epochs < math.inf and part.epochs != int(part.epochs) for part in run.parts()):
+    if run.epochs is not None and run.epochs != int(run.epochs):
         raise InputError("epochs must be whole here: give --steps to end a run inside an epoch")
 
 

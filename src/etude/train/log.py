@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import InputError
 
 METRICS = ("epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
-_FILES = ("log.jsonl", "metrics.csv")
+FILES = ("log.jsonl", "metrics.csv")
 
 
 class Log:
@@ -20,7 +20,7 @@ class Log:
 
     def __init__(self, folder: Path, groups: Sequence[str], sizes: Mapping[str, int] | None) -> None:
         self.groups = groups
-        self._paths = [folder / name for name in _FILES]
+        self._paths = [folder / name for name in FILES]
         for path in self._paths:
             _cut(path, (sizes or {}).get(path.name, 0))
         self._steps, self._metrics = (path.open("a", newline="") for path in self._paths)

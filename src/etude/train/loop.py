@@ -23,7 +23,8 @@ from .. import torch as etude_torch
 from ..errors import InputError, did_you_mean, need
 from ..recipe import Recipe, Training, difference
 from ..recipe_yaml import dumps, read_file
-from .checkpoint import Checkpoints, random_state, set_random_state, write_atomically
+from .branch import settled
+from .checkpoint import WEIGHTS, Checkpoints, random_state, set_random_state, write_atomically
 from .checks import check_last_batch, check_run, with_samples
 from .data import classes, load_data, load_model
 from .log import METRICS, Log
@@ -32,7 +33,6 @@ from .progress import Progress
 
 DIGITS = "etude.train.data:digits"
 RESNET = "etude.train.resnet:resnet18"
-WEIGHTS = "model.safetensors"
 # What a plateau may wait for. The test set is what validates here, so its metrics go by that name too.
 _MEASURED = {name: name for name in METRICS if "_" in name} | {"val_loss": "test_loss", "val_accuracy": "test_accuracy"}
 
@@ -90,9 +90,13 @@ def train(
         raise
 
 
-def resume(folder: Path, *, quiet: bool = False) -> dict[str, float] | None:
+def resume(folder: Path, *, at_step: int | None = None, quiet: bool = False) -> dict[str, float] | None:
     """Go on with a run from its newest checkpoint; from the start before the first one.
 
+    Args:
+        folder: The run folder.
+        at_step: The updates that were made, where the checkpoint has no schedule state that says it.
+        quiet: Draw no progress bar.
     Returns:
         The last epoch's metrics, or None where the run is finished already.
     Raises:
@@ -103,11 +107,11 @@ def resume(folder: Path, *, quiet: bool = False) -> dict[str, float] | None:
     if (folder / WEIGHTS).exists():
         return None
     _need_all()
-    recipe = read_file(folder / "recipe.yaml")
     state = Checkpoints(folder / "checkpoints").load()
+    recipe = settled(folder, read_file(folder / "recipe.yaml"), state)
     _seed(recipe.train.seed)
     training, test = load_data(recipe.train.data or DIGITS)
-    return _Job(recipe, folder, training, test).go(state, quiet)
+    return _Job(recipe, folder, training, test).go(state, quiet, at_step)
 
 
 def _need_all() -> None:
@@ -153,9 +157,11 @@ class _Job:
     def step(self) -> int:
         return self.driver.updates[0]
 
-    def go(self, state: dict[str, Any] | None, quiet: bool) -> dict[str, float]:
+    def go(self, state: dict[str, Any] | None, quiet: bool, at_step: int | None = None) -> dict[str, float]:
         if state is not None:
-            self._load(state)
+            self._load({**state, "driver": self._schedule_state(state.get("driver"), at_step)})
+        elif at_step is not None:
+            raise InputError("--at-step needs a checkpoint, and there is none yet")
         log = Log(self.folder, self.plan.groups, state and state["sizes"])
         start = self.plan.clock.batch_of_step(self.step - 1) + 1 if self.step else 0
         try:
@@ -282,6 +288,14 @@ class _Job:
             "metrics": self.metrics,
             "sizes": log.sizes(),
         }
+
+    def _schedule_state(self, saved: dict[str, Any] | None, at_step: int | None) -> dict[str, Any]:
+        """Return the driver's state in a checkpoint; where it has none, that of so many updates."""
+        if saved is None and at_step is None:
+            raise InputError("the checkpoint has no schedule state: say how many updates were made with --at-step N")
+        if saved is not None and at_step not in (None, *saved["updates"]):
+            raise InputError(f"the checkpoint itself counts {saved['updates'][0]} updates, not {at_step}: leave --at-step out")
+        return saved or {**self.driver.state_dict(), "updates": [at_step]}
 
     def _load(self, state: dict[str, Any]) -> None:
         changed = difference({"train": state["train"]}, {"train": asdict(self.recipe.train)})
