@@ -4,7 +4,7 @@ VENV := .venv
 export PYTHONDONTWRITEBYTECODE :=
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test docs bench clean
+.PHONY: demo test test-frameworks docs bench clean
 
 demo: $(VENV)/.train  ## train YOLOv5's policy on the embedded digits and draw it
 	rm -rf demo && mkdir demo
@@ -19,6 +19,9 @@ test: $(VENV)/.test  ## format, lint, types and tests
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 	$(RUN) -m pytest -q
+
+test-frameworks: $(VENV)/.frameworks  ## inside the real Lightning, HF Trainer and Accelerate, which this installs
+	$(RUN) -m pytest -q tests/frameworks tests/test_why.py
 
 docs: $(VENV)/.test  ## draw the generated pages and pictures anew
 	$(RUN) docs/draw_families.py

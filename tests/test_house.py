@@ -50,10 +50,10 @@ FLOORS = [
     {"run", "clock", "groups"},
     {"recipe"},
     {"recipe_yaml", "plan", "origin"},
-    {"dialects", "replay"},
+    {"dialects", "replay", "diagnosis", "logs", "series", "late", "state", "resume"},
     {"sources", "schema"},
     {"driver", "seat"},
-    {"torch", "draw"},
+    {"torch", "draw", "log", "watching"},
     {"train"},
     {"cli"},
 ]

@@ -14,6 +14,7 @@ TYPE_CHECKING = False  # type checkers know the name; importing typing for it wo
 if TYPE_CHECKING:
     from typing import Any
 
+    from . import resume as resume
     from . import torch as torch
     from .compose import *
     from .errors import InputError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .formulas import *
     from .groups import Group
     from .laws import *
+    from .log import record
     from .midway import *
     from .phases import *
     from .plan import Plan
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from .sources import read
     from .text import parse
     from .timing import *
+    from .watching import watch
 
 __version__ = "0.1.0"
 
@@ -49,14 +52,16 @@ _HOMES = {
     "Training": "recipe",
     "parse": "text",
     "read": "sources",
+    "record": "log",
+    "watch": "watching",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         value: Any = getattr(importlib.import_module(f"etude.{_HOMES[name]}"), name)
-    elif name == "torch":
-        return importlib.import_module("etude.torch")
+    elif name in ("resume", "torch"):
+        return importlib.import_module(f"etude.{name}")
     elif name == "__all__":
         # a star must hide neither Python's abs nor the real torch
         return [word for word in __dir__() if word not in ("__version__", "abs", "torch")]
@@ -77,4 +82,4 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     from .text import families
 
-    return sorted(["__version__", "abs", "torch", *_HOMES, *families])
+    return sorted(["__version__", "abs", "resume", "torch", *_HOMES, *families])

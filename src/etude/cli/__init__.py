@@ -12,7 +12,7 @@ import click
 from .. import __version__
 from ..errors import InputError, did_you_mean
 
-COMMANDS = ("show", "table", "plot", "train", "resume", "schema")
+COMMANDS = ("show", "table", "plot", "train", "resume", "audit", "schema")
 
 
 class Commands(click.Group):
