@@ -35,6 +35,7 @@ class Driver:
         agree: Callable[[float], float] = float,
         skipped: str = "hold",
         scaler: Any = None,
+        tensors: Callable[[Any], Any] | None = None,
     ) -> None:
         if not isinstance(plan, Plan):
             raise InputError(f"drive needs a plan, as in recipe.plan(run), got {type(plan).__name__}")
@@ -52,6 +53,7 @@ class Driver:
             )
         self.unfed, self.policy = plan, skipped
         self.history: list[Any] = []
+        self.tensors, self.eagerly = tensors is not None, tensors or (lambda hook: hook)
         self.metrics: list[tuple[list[int], str, float]] = []  # updates of each optimizer at the time, name, value
         self._agree = agree
         self.overrides: dict[tuple[str, str], float] = {}
@@ -193,7 +195,7 @@ class Driver:
         if changed:
             raise InputError(
                 "the checkpoint is of another recipe (there -> here): " + "; ".join(changed) + ". Go on with the old one, or say "
-                "what is meant: extend, cooldown, continue_from, restart or replace of etude.resume, or etude resume DIR --replace"
+                "what is meant: extend, cooldown, continue_from, restart or replace (etude.resume, or etude resume DIR --replace)"
             )
         if len(state["updates"]) != len(self._seats):
             raise InputError(f"the checkpoint drives {len(state['updates'])} optimizers, this driver {len(self._seats)}")
@@ -223,6 +225,19 @@ class Driver:
                 raise InputError(f"the checkpoint has a metric of update {max(made)}, and has made {max(state['updates'])}")
             metrics.append((list(made), name, self.plan.checked(name, value, known)))
         return overrides, metrics
+
+    def replay(self, graph: Any) -> None:
+        """Make an update by replaying a CUDA graph in which `optimizer.step()` was captured: values first, then the replay.
+
+        Needs `drive(..., tensors=True)` and an optimizer made with capturable=True: what a graph reads must be tensors.
+        """
+        if not self.tensors:
+            raise InputError("a CUDA graph reads tensors only: drive(optimizer, plan, tensors=True), and capturable=True")
+        for seat in self._seats:
+            seat.before(seat.optimizer, (), {})
+        graph.replay()
+        for seat in self._seats:
+            seat.after(seat.optimizer, (), {})
 
     def release(self) -> None:
         """Take the hooks off the optimizers; the values stay as they are."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, did_you_mean
 from .late import joined
-from .plan import BLOCK
+from .owned import Owned, Place, numbers
+from .plan import BLOCK, Plan
 
 if TYPE_CHECKING:
     from .driver import Driver
@@ -24,6 +25,7 @@ class Seat:
         self.joined: dict[str, int] = {}  # by group, the updates that had been made when it joined
         self._lanes: list[list[Any]] = []  # key, values of the block, last value, groups to compare, to write alone, turns
         self._curve_of_lane: list[int] = []
+        self._owned: list[Owned] = []
         previous = getattr(optimizer, "_etude_seat", None)
         if previous is not None:
             previous.release()  # one plan to an optimizer: a notebook cell run again replaces its driver
@@ -35,9 +37,11 @@ class Seat:
         self._came = None if previous else self._strange_rate()
         self.take()
         self._handles = [
-            optimizer.register_step_pre_hook(self.before),
-            optimizer.register_step_post_hook(self.after),
+            optimizer.register_step_pre_hook(driver.eagerly(self.before)),
+            optimizer.register_step_post_hook(driver.eagerly(self.after)),
         ]
+        if driver.tensors:
+            self._handles.append(optimizer.register_state_dict_post_hook(lambda _, state: numbers(state)))
         optimizer._etude_seat = self
 
     def _strange_rate(self) -> tuple[str, float] | None:
@@ -54,6 +58,8 @@ class Seat:
     def release(self) -> None:
         for handle in self._handles:
             handle.remove()
+        for owned in self._owned:
+            owned.release()
         self.optimizer._etude_seat = None
 
     def replan(self) -> None:
@@ -64,6 +70,8 @@ class Seat:
             plan = joined(plan, self.joined)
         self.plan = plan.fed(fed) if fed else plan
         self._size = 0  # its values are brought in before the next update
+        for owned in self._owned:
+            owned.tie(self.plan, owned.places)
 
     # The two hooks are the hot path: about half a microsecond for three groups.
 
@@ -96,8 +104,18 @@ class Seat:
                 self._changed(group, key, "its tensor", "the tensor it was given")
                 group[key] = tensor
             tensor.fill_(base * self._curves[curve][index])
+        for owned in self._owned:
+            self._write_owned(owned)
         if self._rest:
             self._write_rest(index)
+
+    def _write_owned(self, owned: Owned) -> None:
+        """Write the values of a buffer, once all groups hold what is theirs in it."""
+        while (found := owned.changed()) is not None:
+            place, held = found
+            self._changed(place.group, place.key, "the driver's tensor", "tensor")
+            place.group[place.key] = held
+        owned.write(self.updates)
 
     def _write_rest(self, index: int) -> None:
         """Write the first of betas, and put right what no schedule moves where it was changed by hand."""
@@ -149,6 +167,7 @@ class Seat:
         constants: list[tuple[Any, str, Any]] = []
         self._tensors: list[tuple[Any, str, Any, int, float]] = []  # group, key, tensor, curve, base
         self._betas: list[list[Any]] = []  # group, curve, base, last value
+        places: list[Place] = []
         own: set[int] = set()
         for group, name in [(group, self._name(group)) for group in self._groups]:
             for hyperparameter in self.plan.hyperparameters:
@@ -164,6 +183,9 @@ class Seat:
                     _put(group, key, base if by_hand is None else by_hand)
                     constants += [(group, key, group[key])] if _is_plain(group[key]) else []
                     continue
+                if self.driver.tensors and self._can_move(group, key):
+                    places.append(Place(group, key, curve, base))
+                    continue
                 value = base * self._curves[curve][index]
                 _put(group, key, value)
                 if key == "betas":
@@ -172,6 +194,9 @@ class Seat:
                     lanes.setdefault((key, curve), []).append((group, base))
                 else:
                     self._tensors.append((group, key, group[key], curve, base))
+        self._owned = _owned(self.plan, places, self._owned)
+        for owned in self._owned:
+            owned.write(self.updates)
         self._constants_in_turn = _turns(constants)
         self._rest = bool(self._betas or constants)
         self._curve_of_lane = [curve for _, curve in lanes]
@@ -222,7 +247,7 @@ class Seat:
             )
         if self.updates:
             return
-        if self.optimizer.state:
+        if any(float(state.get("step", 1)) > 0 for state in self.optimizer.state.values()):  # Adagrad has states from the start
             self.driver.tell(
                 "begun",
                 "the optimizer has made updates before, and this driver counts from 0: load the driver's own state, "
@@ -237,6 +262,21 @@ class Seat:
                 f"To keep the optimizer's: recipe.override(lr={rate:g})",
             )
 
+    def _can_move(self, group: Any, key: str) -> bool:
+        """Whether a value may be a tensor there; tells once where it may not, and what to do."""
+        kind = type(self.optimizer).__name__
+        if group.get("fused") and key in ("momentum", "weight_decay"):
+            self.driver.tell(
+                f"{key} fused",
+                f"fused {kind} takes {key} as a number only, and compiles anew for each new one: build it with fused=False",
+            )
+            return False
+        if group.get("foreach") and not group.get("capturable", True) and key in ("lr", "betas"):
+            raise InputError(
+                f"{kind} with foreach=True takes {key} as a tensor only with capturable=True: build it so, or without foreach"
+            )
+        return True
+
     def _changed(self, group: Any, key: str, planned: Any, now: Any) -> None:
         name = "momentum" if key == "betas" else key
         self.driver.tell(
@@ -245,6 +285,19 @@ class Seat:
             f"scheduler, a callback, a line of the loop); the plan's {now} is applied. "
             f"To keep a value of your own: driver.override({name}=...)",
         )
+
+
+def _owned(plan: Plan, places: Sequence[Place], before: Sequence[Owned]) -> list[Owned]:
+    """Return a buffer for each device that parameters of these places lie on, one of before where it fits."""
+    by_device: dict[Any, list[Place]] = {}
+    for place in places:
+        by_device.setdefault(place.group["params"][0].device if place.group["params"] else "cpu", []).append(place)
+    found = []
+    for device, inside in by_device.items():
+        owned = next((one for one in before if one.fits(inside, device)), None) or Owned(inside, device)
+        owned.tie(plan, inside)
+        found.append(owned)
+    return found
 
 
 _WATCHED = 16
@@ -261,11 +314,11 @@ def _put(group: Any, key: str, value: float) -> None:
     """Put a value where it belongs: a tensor is filled in place and keeps its identity."""
     old = group[key]
     if key == "betas":
-        group[key] = (value, *old[1:])
-    elif isinstance(old, int | float):
-        group[key] = value
-    else:
+        group[key] = (value, *map(float, old[1:]))  # torch takes numbers or tensors, not one of each
+    elif hasattr(old, "fill_"):
         old.fill_(value)
+    else:
+        group[key] = value
 
 
 def _is_plain(value: Any) -> bool:

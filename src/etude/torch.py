@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -90,16 +90,18 @@ def parameters(models: Any) -> Iterator[tuple[Parameter, Any]]:
                 if id(value) not in seen:
                     seen.add(id(value))
                     full = f"{prefix}{path}.{name}" if path else f"{prefix}{name}"
-                    yield Parameter(full, _kind(module, name)), value
+                    yield Parameter(full, *_kind(module, name)), value
 
 
-def _kind(module: Any, name: str) -> str:
-    if name == "bias" or name.startswith("bias_") or name.endswith("_bias"):
-        return "bias"
+def _kind(module: Any, name: str) -> tuple[str, bool]:
+    """Return a parameter's kind, and whether its layer is a normalisation."""
     classes = [cls.__name__ for cls in type(module).__mro__]
-    if any(word in cls for word in _NORMS for cls in classes):
-        return "norm"
-    return "embedding" if any(word in cls for word in _EMBEDDINGS for cls in classes) else "weight"
+    norm = any(word in cls for word in _NORMS for cls in classes)
+    if name == "bias" or name.startswith("bias_") or name.endswith("_bias"):
+        return "bias", norm
+    if norm:
+        return "norm", True
+    return ("embedding" if any(word in cls for word in _EMBEDDINGS for cls in classes) else "weight"), False
 
 
 def _optimizer(recipe: Recipe, groups: list[dict[str, Any]]) -> Any:
@@ -128,7 +130,9 @@ def _optimizer(recipe: Recipe, groups: list[dict[str, Any]]) -> Any:
         raise InputError(f"optimizer {settings.name} refuses its arguments: {error}") from None
 
 
-def drive(optimizers: Any, plan: Plan, *, updates: int = 0, scaler: Any = None, skipped: str = "hold") -> Driver:
+def drive(
+    optimizers: Any, plan: Plan, *, updates: int = 0, scaler: Any = None, skipped: str = "hold", tensors: bool = False
+) -> Driver:
     """Put a plan's values into one optimizer or several, from now on before each of their updates.
 
     Args:
@@ -138,6 +142,8 @@ def drive(optimizers: Any, plan: Plan, *, updates: int = 0, scaler: Any = None, 
         updates: How many updates were made before, where a run is taken over that no driver counted.
         scaler: The GradScaler of torch.amp, where there is one: only so are the updates seen that it skips.
         skipped: What the schedule does at a skipped update: `hold` waits, `count` moves on; `driver.skipped` counts them.
+        tensors: Hold the values that move as tensors of one buffer (32 bits), for torch.compile and CUDA graphs: one graph
+            serves every step, where numbers are compiled anew, and after eight times no more.
     Returns:
         The driver, which is a torch scheduler too (`isinstance(driver, LRScheduler)`), as trainers ask for one.
     Raises:
@@ -160,7 +166,8 @@ def drive(optimizers: Any, plan: Plan, *, updates: int = 0, scaler: Any = None, 
     """
     given = optimizers if isinstance(optimizers, Sequence) else [optimizers]
     inner = [_innermost(optimizer) for optimizer in given]
-    return _scheduler()(inner, plan, index(updates, "count of updates"), _agree, scaler=scaler, skipped=skipped)
+    hooks = _outside_of_graphs if tensors else None
+    return _scheduler()(inner, plan, index(updates, "count of updates"), _agree, scaler=scaler, skipped=skipped, tensors=hooks)
 
 
 def _innermost(optimizer: Any) -> Any:
@@ -169,6 +176,19 @@ def _innermost(optimizer: Any) -> Any:
     while isinstance(inner := getattr(optimizer, "optimizer", None), torch.optim.Optimizer):
         optimizer = inner
     return optimizer
+
+
+def _outside_of_graphs(hook: Callable[..., None]) -> Callable[..., None]:
+    """Keep a hook out of graphs: compiled it would be one for each update; captured it would write the same values for ever."""
+    torch = need("torch")
+    graphs = torch.cuda.is_available()
+
+    def unless_captured(*args: Any) -> None:
+        if not (graphs and torch.cuda.is_current_stream_capturing()):
+            hook(*args)
+
+    outside: Callable[..., None] = torch.compiler.disable(unless_captured)
+    return outside
 
 
 class _Called(Driver):
