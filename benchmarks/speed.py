@@ -1,7 +1,9 @@
 """What etude costs beside its peers and the floor, as ratios in one run: `python -m benchmarks.speed [--quick]`.
 
     step      what the driver adds to an update, beside the same bare assignments
-    tensor    the same with tensor learning rates, beside `fill_`
+    tensor    the same with tensor learning rates, beside `fill_`, and with one buffer for all
+    graphs    how many graphs torch.compile makes of twelve updates in which everything moves
+    watch     what `etude.watch` adds to a real step
     curve     the values of a million steps, beside NumPy's plain closed form
     jump      the value at any step, first and last
     start     wall time of command lines and imports, beside bare Python and `import click`
@@ -16,9 +18,11 @@ import importlib.util
 import itertools
 import math
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,7 +62,7 @@ def optimizer(groups: int, *, tensor: bool = False) -> torch.optim.Optimizer:
     )
 
 
-def driven(groups: int, *, tensor: bool = False) -> Callable[[], None]:
+def driven(groups: int, *, tensor: bool = False, buffer: bool = False) -> Callable[[], None]:
     """Both hooks of the driver, which are all that etude adds to `optimizer.step()`."""
     target = optimizer(groups, tensor=tensor)
     recipe = Recipe(
@@ -67,7 +71,7 @@ def driven(groups: int, *, tensor: bool = False) -> Callable[[], None]:
         schedules={"lr": etude.parse(TEXT)},
         run=Run(steps=10 * STEPS),
     )
-    seat = etude.torch.drive(target, recipe.plan())._seats[0]
+    seat = etude.torch.drive(target, recipe.plan(), tensors=buffer)._seats[0]
     before, after = seat.before, seat.after
 
     def step() -> None:
@@ -158,10 +162,61 @@ def tensor_lines(groups: int) -> Iterator[Line]:
         for group in target.param_groups:
             group["lr"].fill_(0.1)
 
-    contenders = {"fill_": fill, "etude": driven(groups, tensor=True), **dict(peers(groups, tensor=True))}
+    contenders = {
+        "fill_": fill,
+        "etude": driven(groups, tensor=True),
+        "etude, one buffer": driven(groups, buffer=True),
+        **dict(peers(groups, tensor=True)),
+    }
     times = interleaved(contenders, calls=max(5, 300 // groups), rounds=11 if QUICK else 41)
     for name, seconds in times.items():
-        yield Line(f"tensor step, {groups} groups: {name}", seconds, seconds / times["fill_"], 1.3 if name == "etude" else None)
+        limit = 1.3 if name.startswith("etude") else None
+        yield Line(f"tensor step, {groups} groups: {name}", seconds, seconds / times["fill_"], limit)
+
+
+def graph_lines() -> Iterator[Line]:
+    """Graphs, not seconds: with numbers torch gives up at the ninth, and goes on uncompiled without a word."""
+    from tests.test_compiled import made, recipe, run
+
+    for name in ("SGD", "AdamW"):
+        numbers, tensors = (run(made(recipe(name), tensors=tensors), backend="aot_eager")[1] for tensors in (False, True))
+        yield Line(f"graphs of 12 updates of {name}: etude and peers with numbers", math.nan, numbers)
+        yield Line(f"graphs of 12 updates of {name}: etude with tensors", math.nan, tensors, 2.0 if name == "SGD" else 1.0)
+
+
+def watch_lines() -> Iterator[Line]:
+    """A step of a small convolutional net on 64 digits, with and without a watch."""
+
+    def step(*, watched: bool) -> Callable[[], None]:
+        torch.manual_seed(0)
+        layers = [
+            torch.nn.Conv2d(1, 16, 3),
+            torch.nn.ReLU(),
+            torch.nn.Conv2d(16, 32, 3),
+            torch.nn.ReLU(),
+            torch.nn.Conv2d(32, 32, 3),
+        ]
+        net = torch.nn.Sequential(*layers, torch.nn.Flatten(), torch.nn.Linear(32 * 100, 10))
+        recipe = etude.read("yolov5").override(epochs=10_000)
+        target = etude.torch.build(net, recipe)
+        etude.torch.drive(target, recipe.plan())
+        if watched:
+            etude.watch(target, recipe.plan())
+        inputs, labels = torch.randn(64, 1, 16, 16), torch.randint(10, (64,))
+
+        def train() -> None:
+            target.zero_grad()
+            torch.nn.functional.cross_entropy(net(inputs), labels).backward()
+            target.step()
+
+        return train
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the net has no norm
+        contenders = {"without": step(watched=False), "with etude.watch": step(watched=True)}
+    times = interleaved(contenders, calls=3, rounds=31 if QUICK else 101)
+    for name, seconds in times.items():
+        yield Line(f"a step of training: {name}", seconds, seconds / times["without"], 1.02 if name != "without" else None)
 
 
 def curve_lines() -> Iterator[Line]:
@@ -238,6 +293,12 @@ def start_lines() -> Iterator[Line]:
         yield Line(f"start: {name}", seconds, seconds / times["import click"], limits.get(name))
     over = 1000 * (times["import etude"] - times["python"])
     print(f"import etude takes {over:.1f} ms over bare Python (limit 25)")
+    timed = "import time, torch; begun = time.perf_counter(); import etude.torch; print(time.perf_counter() - begun)"
+    after = [
+        float(subprocess.run([sys.executable, "-c", timed], env=environment, check=True, capture_output=True, text=True).stdout)
+        for _ in range(3 if QUICK else 9)
+    ]
+    print(f"import etude.torch takes {1000 * statistics.median(after):.1f} ms after torch (limit 5)")
 
 
 def read_lines() -> Iterator[Line]:
@@ -284,6 +345,8 @@ def main() -> int:
         step_lines(100, 2.6),
         tensor_lines(3),
         tensor_lines(100),
+        graph_lines(),
+        watch_lines(),
         curve_lines(),
         jump_lines(),
         read_lines(),

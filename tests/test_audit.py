@@ -309,7 +309,7 @@ def test_rates_that_are_no_numbers_are_findings(tmp_path):
 def test_without_tensorboardx_the_cure_is_told(tmp_path, monkeypatch):
     (tmp_path / "events.out.tfevents.1.host").write_bytes(b"")
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    assert "need tensorboardX, which can't be imported" in audit(tmp_path, *LINEAR)[2]
+    assert "needs tensorboardX, which can't be imported" in audit(tmp_path, *LINEAR)[2]
 
 
 def test_the_exit_code_of_the_real_command(tmp_path):

@@ -458,6 +458,7 @@ def test_it_passes_for_a_torch_scheduler_and_looks_like_one():
     assert isinstance(driver, torch.optim.lr_scheduler.LRScheduler)
     assert driver.optimizer is optimizer
     assert driver.get_last_lr() == [0.0, 0.0, 0.1]
+    assert etude.read(driver) == YOLO
 
 
 @pytest.mark.parametrize(

@@ -174,5 +174,49 @@ def folder(path):
 
 def test_without_tensorboardx_the_cure_is_told(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "tensorboardX", None)
-    with pytest.raises(InputError, match=r"need tensorboardX, .*: pip install 'etude\[tensorboard\]'"):
+    with pytest.raises(InputError, match=r"needs tensorboardX, .*: pip install 'etude\[tensorboard\]'"):
         etude.record(plain(), tmp_path / "board")
+
+
+def test_skipped_updates_are_counted_and_have_no_row(tmp_path):
+    recipe = etude.read("linear(1, 0)").override(lr=0.1, steps=10)
+    for fused, policy, steps in ((False, "hold", [0, 1, 2]), (False, "count", [0, 3, 4]), (True, "hold", [0, 1, 2])):
+        net = torch.nn.Linear(2, 1)
+        optimizer = torch.optim.SGD([{"params": net.parameters(), "name": "all"}], lr=0.1, fused=fused)
+        scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+        driver = etude.torch.drive(optimizer, recipe.plan(), scaler=scaler, skipped=policy)
+        path = tmp_path / f"{fused}-{policy}.jsonl"
+        with etude.record(optimizer, path):
+            for good in (True, False, False, True, True):
+                optimizer.zero_grad()
+                scaler.scale(net(torch.ones(1, 2) * (1.0 if good else float("inf"))).sum()).backward()
+                scaler.step(optimizer)
+                scaler.update()
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        assert [row["step"] for row in rows] == steps
+        assert [row["lr"]["all"] for row in rows] == [driver.plan.at(step)["lr"]["all"] for step in steps]
+        assert [row.get("skipped") for row in rows] == [None, {"updates": 2}, {"updates": 2}]
+
+
+def test_a_record_made_before_the_driver_has_the_same_steps(tmp_path):
+    recipe = etude.read("linear(1, 0)").override(lr=0.1, steps=10)
+    optimizer = torch.optim.SGD([{"params": torch.nn.Linear(2, 1).parameters(), "name": "all"}], lr=0.1)
+    with etude.record(optimizer, tmp_path / "log.jsonl"):
+        driver = etude.torch.drive(optimizer, recipe.plan())
+        for _ in range(3):
+            optimizer.step()
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [(row["step"], row["lr"]["all"]) for row in rows] == [(step, driver.plan.at(step)["lr"]["all"]) for step in range(3)]
+
+
+def test_tensors_of_a_driver_are_recorded_and_watched_as_numbers(tmp_path):
+    recipe = etude.read("warmup-cosine").override(epochs=2, samples=40, batch_size=10)
+    optimizer = etude.torch.build(torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.LayerNorm(2)), recipe)
+    etude.torch.drive(optimizer, recipe.plan(), tensors=True)
+    watch = etude.watch(optimizer, recipe.plan())
+    with etude.record(optimizer, tmp_path / "log.jsonl"):
+        for _ in range(8):
+            optimizer.step()
+    assert watch.findings() == []
+    last = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
+    assert last["lr"]["decay"] == pytest.approx(recipe.plan().at(7)["lr"]["decay"], rel=1e-6)

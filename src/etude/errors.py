@@ -9,7 +9,14 @@ import importlib
 from collections.abc import Iterable
 from types import ModuleType
 
-EXTRAS = {"matplotlib": "plot", "torch": "torch", "rich": "train", "safetensors": "train", "sklearn": "train"}
+EXTRAS = {
+    "matplotlib": "plot",
+    "torch": "torch",
+    "rich": "train",
+    "safetensors": "train",
+    "sklearn": "train",
+    "tensorboardX": "tensorboard",
+}
 
 
 class InputError(ValueError):

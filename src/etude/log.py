@@ -2,7 +2,8 @@
 
 Three forms, by the path: `.csv` (columns step, lr/GROUP, momentum/GROUP, weight_decay/GROUP), `.jsonl` (a line an update,
 {"step": 0, "lr": {GROUP: value}, ...}, as `etude train` writes them), and a folder for TensorBoard (scalars of the CSV's names).
-Step k is update number k, from 0.
+Step k is update number k, from 0. Once AMP has skipped updates, `skipped/updates` counts them: those of a fused optimizer, and
+with a driver that knows the scaler all of them.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
+from .errors import InputError, need
 from .fields import index
 from .groups import HYPERPARAMETERS
-from .logs import tensorboard
+from .seat import was_skipped
 from .watching import innermost
 
 Values = dict[str, dict[str, float]]
@@ -26,7 +27,7 @@ class Record:
     """Writes down what an optimizer applied, update by update. Made by `etude.record`."""
 
     def __init__(self, optimizer: Any, path: Path, updates: int) -> None:
-        self.optimizer, self.updates = innermost(optimizer), updates
+        self.optimizer, self.updates, self.skipped = innermost(optimizer), updates, 0
         self._file = _opened(path, updates, self.values())
         self._handle = self.optimizer.register_step_post_hook(self._after)
 
@@ -54,8 +55,18 @@ class Record:
         self._file.close()
 
     def _after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        self._file.write(self.updates, self.values())
-        self.updates += 1
+        seat = getattr(optimizer, "_etude_seat", None)  # a driver's, which counts and sees more than a hook does
+        if was_skipped(optimizer):
+            self.skipped += 1
+            return
+        step = self.updates if seat is None else seat.last
+        if step < self.updates:
+            return  # the hooks of a step() inside another are called twice
+        values = self.values()
+        if skipped := max(self.skipped, seat.skipped if seat is not None else 0):
+            values["skipped"] = {"updates": skipped}
+        self._file.write(step, values)
+        self.updates = step + 1
 
 
 def record(optimizer: Any, path: str | os.PathLike[str], *, updates: int = 0) -> Record:
@@ -160,7 +171,7 @@ class _Board:
     """TensorBoard's event files; what was written of steps to come is marked as void, as TensorBoard has it."""
 
     def __init__(self, path: Path, updates: int) -> None:
-        self._writer = tensorboard().SummaryWriter(str(path), purge_step=updates, filename_suffix=f".{updates}")
+        self._writer = need("tensorboardX").SummaryWriter(str(path), purge_step=updates, filename_suffix=f".{updates}")
 
     def write(self, step: int, values: Values) -> None:
         for name, value in _flat(values).items():

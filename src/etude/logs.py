@@ -15,7 +15,7 @@ from decimal import Decimal, DecimalException
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
+from .errors import InputError, need
 
 STEPS = ("step", "global_step", "iteration")
 _LONGEST = 256_000_000  # bytes of a log
@@ -205,17 +205,6 @@ def _entry(log: Log, entry: Any, where: str) -> None:
 # -- TensorBoard -----------------------------------------------------------------------------------------------------
 
 
-def tensorboard() -> Any:
-    """Return tensorboardX, or say which pip line brings it."""
-    try:
-        import tensorboardX
-    except ImportError as error:
-        raise InputError(
-            f"TensorBoard's files need tensorboardX, which can't be imported ({error}): pip install 'etude[tensorboard]'"
-        ) from None
-    return tensorboardX
-
-
 def _board(path: Path) -> Log:
     files = sorted(path.glob("*tfevents*"), key=lambda file: (file.name.split("tfevents.")[-1][:10], file.stat().st_mtime_ns))
     if not files:
@@ -228,7 +217,7 @@ def _board(path: Path) -> Log:
 
 
 def _events(files: list[Path], path: Path) -> Log:
-    tensorboard()
+    need("tensorboardX")
     from google.protobuf.message import DecodeError
     from tensorboardX.proto.event_pb2 import Event, SessionLog
 

@@ -140,10 +140,15 @@ class Seat:
         if not self._due:
             return
         self._due = False
-        if self._asks_amp and float(getattr(optimizer, "found_inf", None) or 0.0):
+        if self._asks_amp and was_skipped(optimizer):
             self.skip()
         else:
             self.updates += 1
+
+    @property
+    def last(self) -> int:
+        """The number of the update that was made last, also while the other hooks of its step are called."""
+        return self.updates - (not self._due)
 
     def skip(self) -> None:
         """Count an update that was due and not made; whether the schedule moves on is the driver's policy."""
@@ -285,6 +290,12 @@ class Seat:
             f"scheduler, a callback, a line of the loop); the plan's {now} is applied. "
             f"To keep a value of your own: driver.override({name}=...)",
         )
+
+
+def was_skipped(optimizer: Any) -> bool:
+    """Whether a fused optimizer has skipped the update that its step() was called for: a scaler leaves with it what it found."""
+    found = getattr(optimizer, "found_inf", None)
+    return found is not None and float(found) > 0
 
 
 def _owned(plan: Plan, places: Sequence[Place], before: Sequence[Owned]) -> list[Owned]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .errors import InputError, did_you_mean, shown, told
+from .plan import Plan
 from .recipe import Optimizer, Recipe
 from .recipe_yaml import loads, mapping, text_of_file
 from .schedule import Schedule, families
@@ -57,6 +58,8 @@ def read(
         raise InputError(f"{_ASKED} are for a framework's recipes: a recipe or schedule of etude says all of it itself")
     if isinstance(source, Recipe):
         return source
+    if isinstance(plan := getattr(source, "plan", None), Plan):
+        return plan.recipe  # a driver's, which passes for a torch scheduler
     if isinstance(source, Schedule):
         return of_schedule(source)
     if not isinstance(source, str | Path):

@@ -11,20 +11,29 @@ schedule, and nothing live is ever read to compute the next value.
 from __future__ import annotations
 
 import importlib
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .driver import Driver, EtudeWarning
 from .errors import InputError, did_you_mean, need
-from .fields import index
-from .groups import Parameter, assign
-from .plan import Plan
-from .recipe import Recipe
+
+if TYPE_CHECKING:
+    from .driver import Driver, EtudeWarning
+    from .groups import Parameter
+    from .plan import Plan
+    from .recipe import Recipe
 
 __all__ = ["Driver", "EtudeWarning", "build", "drive", "parameters"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("Driver", "EtudeWarning"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(
+        importlib.import_module(".driver", __package__), name
+    )  # a script that has torch pays for the rest when it drives
+
 
 _NORMS = ("Norm",)  # by class name, so that a user's own RMSNorm is one too
 _EMBEDDINGS = ("Embedding",)
@@ -48,6 +57,10 @@ def build(models: Any, recipe: Recipe) -> Any:
         >>> [(group["name"], len(group["params"])) for group in build(net, etude.read("yolov5")).param_groups]
         [('norm', 1), ('weight', 1), ('bias', 2)]
     """
+    from .driver import EtudeWarning
+    from .groups import assign
+    from .recipe import Recipe
+
     if not isinstance(recipe, Recipe):
         raise InputError(f"build needs a recipe, got {type(recipe).__name__}")
     named = list(parameters(models))
@@ -73,6 +86,8 @@ def build(models: Any, recipe: Recipe) -> Any:
 
 def parameters(models: Any) -> Iterator[tuple[Parameter, Any]]:
     """Yield every parameter once, with its name and kind; a shared one under its first name."""
+    from .groups import Parameter
+
     torch = need("torch")
     if isinstance(models, torch.nn.Module):
         prefixed: Iterable[tuple[str, Any]] = [("", models)]
@@ -164,6 +179,8 @@ def drive(
         0.05
         0.0146
     """
+    from .fields import index
+
     given = optimizers if isinstance(optimizers, Sequence) else [optimizers]
     inner = [_innermost(optimizer) for optimizer in given]
     hooks = _outside_of_graphs if tensors else None
@@ -191,30 +208,16 @@ def _outside_of_graphs(hook: Callable[..., None]) -> Callable[..., None]:
     return outside
 
 
-class _Called(Driver):
-    """A driver whose `step` knows the calls of Accelerate's wrapper: one for each process, for one update or one metric."""
-
-    _step_count = 0  # Accelerate adds to it while it accumulates
-    _call: tuple[list[int], float | None] = ([], None)  # updates at the wrapper's last call, and what it gave
-
-    def step(self, metric: float | None = None, /) -> None:
-        if sys._getframe(1).f_globals.get("__name__") == "accelerate.scheduler":
-            (updates, given), self._call = self._call, (self.updates, metric)
-            if updates == self.updates and given is metric:
-                return  # the first of these calls was heard
-        super().step(metric)
-
-    step.__doc__ = Driver.step.__doc__
-
-
 @cache
 def _scheduler() -> type[Driver]:
     """Return the driver's class as one of torch's schedulers: Lightning refuses others, Accelerate does not save them.
 
     Nothing of torch's own is used but the name: neither its counter, nor its `__init__`, which writes into the optimizer.
     """
+    from .driver import Called, Driver
+
     base = need("torch.optim.lr_scheduler").LRScheduler
-    made: type[Driver] = type("Driver", (_Called, base), {"__doc__": Driver.__doc__, "__module__": __name__})
+    made: type[Driver] = type("Driver", (Called, base), {"__doc__": Driver.__doc__, "__module__": __name__})
     return made
 
 

@@ -16,6 +16,7 @@ from .driver import EtudeWarning
 from .errors import InputError, did_you_mean
 from .fields import index as whole
 from .plan import BLOCK, Plan
+from .seat import was_skipped
 from .series import Series, slack
 
 _MOST_ROWS = 2048  # updates kept once something is off; then every second one is let go
@@ -94,6 +95,8 @@ class Watch:
     # -- the hot path --------------------------------------------------------------------------------------------
 
     def _after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if was_skipped(optimizer):
+            return
         groups = optimizer.param_groups
         if groups is not self._groups or len(groups) != self._width or groups[-1] is not self._end:
             self._take()  # load_state_dict has put new groups in place, or some were added
