@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import io
 import itertools
-import json
 import re
 import warnings
 from collections.abc import Callable
@@ -59,6 +58,8 @@ def dumps(recipe: Recipe) -> str:
     plain = recipe.to_dict()
     if recipe.source is None:
         return "".join(f"# {' '.join(note.split())}\n" for note in recipe.notes) + _text(yaml, plain)
+    import json  # it costs the start of every command a millisecond
+
     document = yaml.load(recipe.source)
     _update(document, plain)
     if json.dumps(loads(_text(yaml, document)).to_dict()) != json.dumps(plain):

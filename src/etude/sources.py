@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -144,6 +143,8 @@ def _plain(text: str, where: str, dialect: str | None) -> tuple[dict[str, Any], 
     from .dialects import pyyaml
 
     if text.lstrip().startswith("{"):
+        import json
+
         try:
             found = json.loads(text)
         except (RecursionError, ValueError):
