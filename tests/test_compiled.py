@@ -17,10 +17,6 @@ from etude import InputError, Optimizer, Recipe, Run
 from etude.driver import EtudeWarning
 from etude.owned import CHUNK, Moving
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:Dynamo does not know how to trace"),
-]
 STEPS = 12
 SCHEDULES = {"lr": etude.cosine(1, 0), "momentum": etude.linear(0.9, 1), "weight_decay": etude.linear(1, 2)}
 BETAS = ("Adam", "AdamW", "NAdam", "RAdam", "Adamax")
