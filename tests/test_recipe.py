@@ -197,7 +197,9 @@ def test_the_recipe_in_the_documents_is_one():
     recipe = loads(text.split("```yaml\n")[1].split("```")[0])
     assert list(recipe.groups) == ["norm", "head", "stem", "rest"]
     assert recipe.plan().end() == 100 * 196
-    stages = loads(HEAD + "groups: {backbone: {}}\n" + text.split("```yaml\n")[2].split("```")[0])
+    layers = loads(HEAD.replace("0.9}", "0.9, weight_decay: 0.1}") + text.split("```yaml\n")[2].split("```")[0])
+    assert len(layers.rules) == 2 * 14
+    stages = loads(HEAD + "groups: {backbone: {}}\n" + text.split("```yaml\n")[3].split("```")[0])
     assert [part.frozen for part in stages.run.parts()] == [("backbone",), ()]
 
 

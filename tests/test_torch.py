@@ -56,6 +56,17 @@ def test_kinds():
         "memory.bias_ih_l0": "bias",
         "memory.bias_hh_l0": "bias",
     }
+    assert [one.name for one, _ in etude.torch.parameters(net()) if one.norm] == ["norm.weight", "norm.bias", "own.scale"]
+
+
+def test_a_norm_s_bias_is_a_kind_of_its_own_and_a_bias():
+    groups = {"own": Group(kind="norm bias"), "bias": Group(kind="bias"), "rest": Group()}
+    assert sizes(etude.torch.build(net(), Recipe(optimizer=SGD, groups=groups))) == {"own": 1, "bias": 5, "rest": 8}
+    groups = {"both": Group(kind=["norm", "norm bias"]), "bias": Group(kind="bias"), "rest": Group()}
+    assert sizes(etude.torch.build(net(), Recipe(optimizer=SGD, groups=groups))) == {"both": 3, "bias": 5, "rest": 6}
+    taken = {"bias": Group(kind="bias"), "own": Group(kind="norm bias"), "rest": Group()}
+    with pytest.warns(EtudeWarning, match=r"group 'own' \(kind norm bias\) matches no parameter"):
+        etude.torch.build(net(), Recipe(optimizer=SGD, groups=taken))
 
 
 def sizes(optimizer):

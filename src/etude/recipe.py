@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, did_you_mean, shown
 from .fields import number
-from .groups import HYPERPARAMETERS, Group, base_value, check_hyperparameters
+from .groups import HYPERPARAMETERS, Group, base_value, check_hyperparameters, layered
 from .run import Run
 from .schedule import Schedule
 
@@ -167,10 +168,10 @@ class Recipe:
                         f"stages: unknown group {shown(name)} in frozen{did_you_mean(name, self.rules)}", ("run", "stages")
                     )
 
-    @property
+    @cached_property
     def rules(self) -> Mapping[str, Group]:
-        """The groups, or the one group `all`."""
-        return self.groups or {"all": Group()}
+        """The groups, each layer one of its own; or the one group `all`."""
+        return layered(self.groups, self.optimizer.lr) or {"all": Group()}
 
     def base(self, hyperparameter: str, group: str) -> float | None:
         """Return a group's base value; None where neither it nor the optimizer has one."""

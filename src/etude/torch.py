@@ -67,7 +67,10 @@ def build(models: Any, recipe: Recipe) -> Any:
     if not named:
         raise InputError("the model has no parameters to train")
     assignment = assign(recipe.rules, [parameter for parameter, _ in named])
+    used = {recipe.rules[name].module for name in assignment.groups if name not in assignment.empty}
     for name in assignment.empty:
+        if recipe.rules[name].module in used - {None}:
+            continue  # a layer without parameters of one kind has others
         warnings.warn(f"group {name!r} ({recipe.rules[name]}) matches no parameter", EtudeWarning, stacklevel=2)
     groups = []
     for name, indices in assignment.groups.items():
