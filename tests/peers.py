@@ -1,6 +1,7 @@
 """What people do with torch's schedulers, and with Accelerate and Lightning, as their threads tell it.
 
-Each function returns the learning rates that the updates were really made with, or the name of what was raised instead.
+Each function returns the learning rates that the updates were really made with, or the name of what was raised instead; those
+of torch.compile return how many graphs were made.
 Those of other libraries run in processes of their own, `elsewhere`, and give back both the peer's rates and etude's.
 """
 
@@ -10,6 +11,7 @@ import copy
 import functools
 import json
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -20,6 +22,7 @@ import torch
 from torch.optim.lr_scheduler import (
     ConstantLR,
     CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
     ExponentialLR,
     LambdaLR,
     LinearLR,
@@ -45,13 +48,23 @@ def falling(optimizer, last_epoch=-1):
     return LambdaLR(optimizer, lambda step: 1 - step / 20, last_epoch)
 
 
+def fading(length):
+    """Linear to 0, and 0 from there."""
+    return lambda optimizer: LambdaLR(optimizer, lambda step: max(0.0, 1 - step / length))
+
+
+def climbing(optimizer):
+    """The same warmup as `rising`, as a lambda."""
+    return LambdaLR(optimizer, lambda step: min(1.0, 0.1 + 0.18 * step))
+
+
 def warm_linear(optimizer, last_epoch=-1):
     """transformers' linear schedule: 10 steps of warmup, 0 at step 40."""
     return LambdaLR(optimizer, lambda step: step / 10 if step < 10 else (40 - step) / 30, last_epoch)
 
 
-def dropping(optimizer):
-    return MultiStepLR(optimizer, [5], 0.1)
+def dropping(optimizer, at=5):
+    return MultiStepLR(optimizer, [at], 0.1)
 
 
 def stairs(optimizer):
@@ -64,6 +77,22 @@ def held_then_decaying(optimizer, last_epoch=-1):
 
 def cosine(length, floor=0.0):
     return lambda optimizer: CosineAnnealingLR(optimizer, length, floor)
+
+
+def cosine_of(length):
+    """The cosine as trainers write it, a function of the step: nothing holds it at its end."""
+    return lambda optimizer, last_epoch=-1: LambdaLR(
+        optimizer, lambda step: (1 + math.cos(math.pi * step / length)) / 2, last_epoch
+    )
+
+
+def restarting(every):
+    return lambda optimizer: CosineAnnealingWarmRestarts(optimizer, every)
+
+
+def annealed(length, over):
+    """1, and to 0 over the last steps."""
+    return lambda optimizer: LambdaLR(optimizer, lambda step: min(1.0, (length - step) / over))
 
 
 def one_cycle(length):
@@ -165,16 +194,23 @@ def saved_before_its_step(make, at):
     return loaded(make, *states)
 
 
-def loaded(make, of_optimizer, of_scheduler, rate=1.0):
-    """Both states are loaded in the order that the documentation asks for."""
+def loaded(make, of_optimizer, of_scheduler, rate=1.0, later=0):
+    """Both states are loaded in the order that the documentation asks for; three updates from there, or some updates later."""
     optimizer = sgd(rate)
     scheduler = make(optimizer)
     optimizer.load_state_dict(of_optimizer)
     scheduler.load_state_dict(of_scheduler)
     try:
-        return train(optimizer, 3, scheduler.step)
+        return train(optimizer, later + 3, scheduler.step)[later:]
     except ValueError:
         return "ValueError"
+
+
+def rebuilt(make, at, other):
+    """No state of the scheduler is saved: it is built anew, by what the run's length is now, where the step count stands."""
+    optimizer = sgd(1.0)
+    optimizer.load_state_dict(stopped(make, at)[0])
+    return train(optimizer, 3, other(optimizer, at - 1).step)
 
 
 def counted_twice(make, at):
@@ -218,6 +254,22 @@ def two_schedulers(at):
     return train_groups(optimizer, at + 1, step)[at]
 
 
+def late(make):
+    """A group with rate 1 joins after 8 updates; its rates from there."""
+    optimizer = sgd(1.0)
+    scheduler = make(optimizer)
+    train(optimizer, 8, scheduler.step)
+    add_group(optimizer)
+    try:
+        return [group[1] for group in train_groups(optimizer, 3, scheduler.step)]
+    except (KeyError, ValueError) as error:
+        return type(error).__name__
+
+
+def add_group(optimizer, name="late"):
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 1.0, "name": name})
+
+
 class Wrapper(torch.optim.Optimizer):
     """A wrapper as Opacus writes one: it shares the groups by reference, until its load_state_dict puts new ones in place."""
 
@@ -246,9 +298,13 @@ def wrapped(make):
     return rates
 
 
-def overflowing(optimizer, after):
+def fp16_scaler():
+    return torch.amp.GradScaler("cpu", init_scale=4.0)
+
+
+def overflowing(optimizer, after, scaler):
     """Five updates of fp16 training, of which the scaler skips the first two; return the rates of those made."""
-    scaler, rates = torch.amp.GradScaler("cpu", init_scale=4.0), []
+    rates = []
     optimizer.register_step_post_hook(lambda *_: rates.append(optimizer.param_groups[0]["lr"]))
     (parameter,) = optimizer.param_groups[0]["params"]
     for finite in (False, False, True, True, True):
@@ -265,7 +321,20 @@ def overflowing(optimizer, after):
 
 def skipped():
     optimizer = sgd(1.0)
-    return overflowing(optimizer, rising(optimizer, 10).step)
+    return overflowing(optimizer, rising(optimizer, 10).step, fp16_scaler())
+
+
+def stepped_if_made():
+    """The scheduler is stepped only where the scale did not fall: the way to know, as transformers did."""
+    optimizer, scaler = sgd(1.0), fp16_scaler()
+    scheduler, scales = rising(optimizer, 10), [scaler.get_scale()]
+
+    def after():
+        scales.append(scaler.get_scale())
+        if scales[-1] >= scales[-2]:
+            scheduler.step()
+
+    return overflowing(optimizer, after, scaler)
 
 
 def scheduler_before_optimizer(make):
@@ -279,6 +348,63 @@ def scheduler_before_optimizer(make):
         optimizer.step()
         rates.append(optimizer.param_groups[0]["lr"])
     return rates
+
+
+# -- torch.compile -----------------------------------------------------------------------------------------------------
+
+
+def graphs(optimizer, after=None):
+    """Compile the step and make 12 updates; return how many graphs were made, and how many updates without any."""
+    from torch._dynamo.backends.debugging import aot_eager
+
+    torch._dynamo.reset()
+    made, runs, eager = [], [], 0
+
+    def backend(graph, inputs):
+        compiled = aot_eager(graph, inputs)
+        made.append(graph)
+
+        def run(*arguments):
+            runs.append(graph)
+            return compiled(*arguments)
+
+        return run
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what dynamo does not trace
+        step = torch.compile(lambda: optimizer.step(), backend=backend)
+        for _ in range(12):
+            before = len(runs)
+            step()
+            eager += len(runs) == before
+            if after:
+                after()
+    torch._dynamo.reset()
+    return f"{len(made)} graph{'s' * (len(made) > 1)}" + f", {eager} updates without one" * bool(eager)
+
+
+def to_compile(kind, rate=1.0, **settings):
+    parameter = torch.nn.Parameter(torch.zeros(4))
+    parameter.grad = torch.ones(4)
+    return kind([parameter], lr=rate, **settings)
+
+
+def compiled(kind, make=None, rate=1.0, **settings):
+    """Under a scheduler, or with nothing that moves."""
+    optimizer = to_compile(kind, rate, **settings)
+    return graphs(optimizer, make(optimizer).step if make else None)
+
+
+def compiled_while_moved(kind, *keys, **settings):
+    """The rate is a tensor; other values are moved by the loop, for no scheduler does it."""
+    optimizer = to_compile(kind, torch.tensor(1.0), **settings)
+    (group,) = optimizer.param_groups
+
+    def move():
+        for key in keys:
+            group[key] *= 0.99
+
+    return graphs(optimizer, move)
 
 
 # -- other libraries, in processes of their own -----------------------------------------------------------------------
@@ -327,14 +453,20 @@ def prepared(accelerator, model, optimizer, *schedulers):
 
 
 def accelerate_cosine():
-    """A cosine of 8 updates that Accelerate has prepared; its updates 3 to 5."""
+    """A cosine of 8 updates that Accelerate has prepared; its updates 3 to 5, and what is found beside it."""
     from accelerate import Accelerator
+
+    import etude
 
     accelerator, rates = Accelerator(cpu=True), {}
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     update, scheduler = prepared(accelerator, model, optimizer, CosineAnnealingLR(optimizer, 8))
-    rates["peer"] = [(update(), scheduler.step())[0] for _ in range(6)][3:]
+    watch = etude.watch(optimizer, etude.read("cosine(1, 0)").override(lr=1.0, steps=8).plan(), scheduler)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", etude.torch.EtudeWarning)
+        rates["peer"] = [(update(), scheduler.step())[0] for _ in range(6)][3:]
+    rates["watch"] = list(map(str, watch.findings()))
     model = net()
     optimizer, driver = driven(model, "cosine(1, 0)", steps=8)
     (update,) = prepared(accelerator, model, optimizer)
@@ -390,7 +522,7 @@ def lightning_overflow():
     for who in ("peer", "ours"):
         module = Module(who == "ours")
         quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
-        precision = MixedPrecision("16-mixed", "cpu", scaler=torch.amp.GradScaler("cpu", init_scale=4.0))
+        precision = MixedPrecision("16-mixed", "cpu", scaler=fp16_scaler())
         trainer = lightning.Trainer(max_epochs=1, accelerator="cpu", plugins=[precision], **quiet)
         trainer.fit(module, torch.utils.data.DataLoader(torch.ones(5, 1)))
         rates[who] = module.rates

@@ -74,9 +74,80 @@ def test_groups_are_rules_with_the_longest_key_first():
         "head.norm": ("pattern *head.norm*", None, 0.0),
         "head": ("pattern *head*", 0.2, None),
         "norm": ("kind norm", None, 0.0),
+        "norm bias": ("kind norm bias", None, 0.0),
         "rest": ("every parameter", None, None),
     }
-    assert found.notes == ("a norm's bias has lr x 1 and weight_decay x 0 there; rules of groups see a bias",)
+    assert found.notes == ("a layer is a norm here by its class's name; there it is one of torch's norms, or derived from one",)
+
+
+@pytest.mark.parametrize(
+    ("paramwise", "of_bias", "of_norm"),
+    [
+        ({"bias_lr_mult": 2, "bias_decay_mult": 0}, (0.04, 0), (0.02, 1e-4)),  # a norm's keeps the optimizer's own values
+        ({"norm_decay_mult": 0}, (0.02, 1e-4), (0.02, 0)),
+        ({"bias_decay_mult": 0, "norm_decay_mult": 0}, (0.02, 0), (0.02, 0)),
+    ],
+)
+def test_a_norm_s_bias_is_what_the_constructor_makes_of_it(paramwise, of_bias, of_norm):
+    torch = pytest.importorskip("torch")
+    model = torch.nn.ModuleDict({"conv": torch.nn.Conv2d(1, 4, 3), "bn": torch.nn.BatchNorm2d(4), "gn": torch.nn.GroupNorm(2, 4)})
+    optimizer = etude.torch.build(model, read(optimizer={**ONE["optimizer"], "paramwise_cfg": paramwise}))
+    made = {id(one): (group["lr"], group["weight_decay"]) for group in optimizer.param_groups for one in group["params"]}
+    found = {name: made[id(one)] for name, one in model.named_parameters()}
+    norm = (0.02, 1e-4 * paramwise.get("norm_decay_mult", 1))
+    expected = {"conv.weight": (0.02, 1e-4), "conv.bias": of_bias, "bn.bias": of_norm, "gn.bias": of_norm}
+    assert found == {**expected, "bn.weight": norm, "gn.weight": norm}
+
+
+def test_a_last_batch_is_filled_unless_nothing_is_shuffled():
+    """GroupSampler pads to whole batches; DistributedSampler to as many samples a GPU, of which the loader drops the rest."""
+    loader = {"samples_per_gpu": 2, "drop_last": True}
+    filled = read(data={"train_dataloader": loader}).override(samples=11, devices=2)
+    assert filled.run.parts()[0].batches == 3
+    assert filled.notes[0].startswith("data.train_dataloader: drop_last drops nothing in MMDetection, whose sampler fills the")
+    dropped = read(data={"train_dataloader": {**loader, "shuffle": False}})
+    assert (dropped.override(samples=10, devices=2).run.parts()[0].batches, dropped.notes) == (2, ())
+    assert dropped.override(steps_per_epoch=7).plan().total == 84
+
+
+def test_classes_that_are_none_of_the_framework_s_own_are_told():
+    runner, optimizer = {"type": "EpochBasedRuner", "max_epochs": 12}, {"type": "Lamb", "lr": 0.1, "momentun": 0.9}
+    assert read(runner=runner, optimizer=optimizer).notes == (
+        "EpochBasedRuner is none of MMCV's runners: did you mean 'EpochBasedRunner'; taken for a class of your own that counts epochs",
+        "Lamb is none of torch's optimizers; taken for a class of your own",
+    )
+
+
+def test_every_optimizer_of_torch_takes_what_it_takes():
+    torch = pytest.importorskip("torch")
+    from inspect import signature
+
+    from etude.dialects.openmmlab import _ACCEPTED
+
+    own = {name: kind for name, kind in vars(torch.optim).items() if isinstance(kind, type) and name != "Optimizer"}
+    assert {name: set(words.split()) for name, words in _ACCEPTED.items()} == {
+        name: signature(kind).parameters.keys() - {"params"} for name, kind in own.items()
+    }
+
+
+def test_what_an_optimizer_does_not_take_may_be_set_to_null():
+    adam = {"optimizer.type": "AdamW", "optimizer.momentum": None}
+    assert read(adam).optimizer.name == "AdamW"
+    assert read(adam).notes == ()
+
+
+def test_auto_scale_lr_tells_that_a_batch_is_one_device_s():
+    found = read({"auto_scale_lr.enable": True}, auto_scale_lr={"base_batch_size": 16}, data={"samples_per_gpu": 2})
+    told = "auto_scale_lr: the batch is taken to be one device's, 2: --devices says how many there are"
+    assert (found.optimizer.lr, told in found.notes) == (0.0025, True)
+    assert told not in found.override(devices=8).notes
+
+
+def test_a_batch_that_the_file_holds_is_not_asked_for():
+    with pytest.raises(InputError, match=r"iterations: give --steps-per-epoch, or --samples$"):
+        read(lr_config={"policy": "cyclic"}, data={"samples_per_gpu": 2}).plan()
+    with pytest.raises(InputError, match=r"12 epochs need steps per epoch: give --steps-per-epoch, or --samples$"):
+        read(data={"samples_per_gpu": 2}).plan()
 
 
 def test_a_momentum_policy_may_put_another_base_value():
@@ -118,7 +189,21 @@ def test_a_config_of_old_says_total_epochs():
         ({"runner": {"type": "EpochBasedRunner"}}, "runner: 'max_epochs' is missing"),
         ({"runner": {"max_epochs": 3}}, "runner: 'type' is missing"),
         ({"lr_config": 3}, "lr_config must be a mapping of keys to values, got 3"),
-        ({"optimizer": {"type": "SGD", "lr": "0.1"}}, "optimizer: lr must be a number, got the text '0.1'"),
+        ({"optimizer": {"type": "SGD", "lr": "0.1"}}, "optimizer: lr must be a number, got the text '0.1'; write 0.1, without"),
+        ({"optimizer": {"type": "SGD", "lr": "5e-5"}}, "got the text '5e-5'; write 5.0e-05, without quotes$"),
+        ({"optimizer": None}, "optimizer is missing$"),
+        (
+            {"optimizer": {"type": "SGD", "lr": 0.1, "momentun": 0.9}},
+            "optimizer: SGD has no setting 'momentun'; did you mean 'momentum'",
+        ),
+        (
+            {"optimizer": {"type": "AdamW", "lr": 0.1, "momentum": 0.9}},
+            "optimizer: AdamW has no momentum: take it out, or set it to null as in --set optimizer.momentum=null$",
+        ),
+        (
+            {"optimizer": {"a": {"type": "Adam"}, "b": {"type": "Adam"}, "constructor": "X", "c": {}}},
+            "optimizer holds several, a, b: a recipe is of one; give one of them as the optimizer of a config of its own$",
+        ),
         ({"optimizer": {"type": "Mystery"}}, "optimizer: 'lr' is missing"),
         ({"optimizer": {"generator": {"type": "Adam"}}}, "optimizer holds several, generator: a recipe is of one"),
         (
@@ -235,6 +320,13 @@ def test_a_python_file_that_is_no_config(tmp_path):
     result = etude_cli("show", tmp_path / "train.py")
     assert result.exit_code == 2
     assert "train.py:4: a ClassDef statement is not evaluated, as nothing of a config is executed" in result.output
+
+
+@pytest.mark.parametrize("name", ["run_12e_v2", "my_2x"])
+def test_a_name_without_a_known_network_is_not_read(configs, name):
+    path = configs / "configs" / "mine" / f"{name}.py"
+    path.write_text("_base_ = '../_base_/schedule_1x.py'\n")
+    assert etude.read(path).notes == ()
 
 
 def test_a_tree_is_resolved_and_compared(configs, capsys):

@@ -275,7 +275,17 @@ def test_one_cycle_puts_another_momentum_in_place():
         ({"step": 3}, "policy must name one of Fixed, .*; got None"),
         ({"policy": "fixed", "gamma": 1}, r"lr_config \(Fixed\): has no setting 'gamma'"),
         ({"policy": "fixed", "warmup": "cosine"}, "warmup must be 'constant' or 'linear' or 'exp', got 'cosine'"),
-        ({"policy": "fixed", "warmup": "exp"}, "warmup_iters must be a whole number of at least 1, got 0"),
+        ({"policy": "fixed", "warmup": "exp"}, "warmup 'exp' needs warmup_iters, how long it is$"),
+        (
+            {"policy": "fixed", "warmup": "exp", "warmup_iter": 5, "warmup_ratio": 0.1},
+            "warmup 'exp' needs warmup_iters, how long it is; did you mean it by 'warmup_iter'",
+        ),
+        ({"policy": "fixed", "warmup": "exp", "warmup_iters": 0}, "warmup_iters must be a whole number of at least 1, got 0"),
+        ({"policy": "Mine"}, "'MineLrUpdaterHook'; known: .*; a class of your own is not read"),
+        (
+            {"policy": "CosineAnnealing", "min_lr": 0, "step": [8, 11]},
+            "has no setting 'step', which is another policy's: .* write _delete_=True beside the policy, or --set lr_config.step=null",
+        ),
         ({"policy": "fixed", "warmup_iters": 2.0}, "warmup_iters must be a whole number, got 2.0"),
         (
             {"policy": "fixed", "warmup": "exp", "warmup_iters": 1, "warmup_ratio": 0},
@@ -283,6 +293,7 @@ def test_one_cycle_puts_another_momentum_in_place():
         ),
         ({"policy": "step", "step": [8, 11.0]}, r"step\[1\] must be a whole number of at least 1, got 11.0"),
         ({"policy": "step", "step": (8, 11)}, "step must be a whole number or a list of them"),
+        ({"policy": "step", "step": "16,22"}, r"step must be a whole number or a list of them, got '16,22': write \[16,22\]"),
         ({"policy": "exp"}, "'gamma' is missing"),
         ({"policy": "CosineAnnealing"}, "give either min_lr or min_lr_ratio, got neither"),
         ({"policy": "LinearAnnealing", "min_lr": 0, "min_lr_ratio": 0}, "give either min_lr or min_lr_ratio, got both"),
@@ -340,6 +351,19 @@ def test_missing_iterations_are_asked_for():
             lr_schedule(config, horizon())
     with pytest.raises(MissingFactError, match="give --steps"):
         lr_schedule({"policy": "cyclic"}, horizon(epochs=None))
+
+
+def test_a_setting_of_another_policy_may_be_set_to_null():
+    assert text({"policy": "CosineAnnealing", "min_lr": 0, "step": None}) == "per_epoch(cosine(1, 0))"
+
+
+def test_steps_out_of_order_are_told():
+    """MMCV counts the steps before the first that is still ahead: of 11 and 8 none at epoch 8, and both at epoch 11."""
+    here = horizon()
+    assert repr(lr_schedule({"policy": "step", "step": [11, 8]}, here)) == 'steps(0.1, at=["11 epochs", "11 epochs"])'
+    assert here.notes == [
+        "lr_config (Step): step [11, 8] is out of order: MMCV reaches a smaller one together with the larger before it"
+    ]
 
 
 def test_settings_that_do_nothing_are_told():

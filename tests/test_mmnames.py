@@ -91,6 +91,23 @@ def test_a_name_is_told_in_one_line(stem):
     assert decode(stem).line() == f"name: {LINES[stem]}"
 
 
+@pytest.mark.parametrize(
+    ("stem", "telling"),
+    [
+        ("faster_rcnn_r50_fpn_1x_coco", True),
+        ("rtmdet_l_8xb32-300e_coco", True),
+        ("ssd300_coco", True),
+        ("coco_detection", False),
+        ("vit-base-p14_headless", False),
+        ("run_12e_v2", False),
+        ("my_2x", False),
+        ("eval_2x", False),
+    ],
+)
+def test_a_known_network_beside_its_training_tells(stem, telling):
+    assert decode(stem).telling is telling
+
+
 @pytest.mark.parametrize("stem", ["", "train", "my-config_final", "default_runtime", "small", "_-_", "１x", "1e-3", "resnet_21k"])
 def test_any_other_name_has_nothing_to_tell(stem):
     assert decode(stem).line() == ""

@@ -196,6 +196,24 @@ def test_a_run_without_an_end_has_values_but_no_table():
         plan.table()
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('steps(0.1, at=["2 steps", "2 steps", "5 steps"])', [(2, "times 0.01"), (5, "times 0.1")]),
+        ('steps(0.1, at=["2 steps"]) * steps(0.5, at=["2 steps", "3 steps"])', [(2, "times 0.05"), (3, "times 0.5")]),
+        ('steps(0.1, at=["1.5 steps"]) * steps(0.1, at=["2 steps"])', [(2, "times 0.01")]),
+        ('steps(0.1, at=["2 steps"]) + steps(0.1, at=["2 steps"])', [(2, "times 0.1")]),  # of each term, and so of the sum
+        ('steps(0.1, at=["2 steps"]) + steps(0.5, at=["2 steps"])', [(2, "times 0.1"), (2, "times 0.5")]),
+        ("steps(1/3, at=['2 steps'])".replace("1/3", repr(1 / 3)).replace("'", '"'), [(2, f"times {1 / 3!r}")]),
+    ],
+)
+def test_drops_that_coincide_are_one_change(text, expected):
+    changes = etude.read(text).plan(Run(steps=9)).changes()
+    assert [(change.step, change.what, change.groups) for change in changes] == [
+        (step, what, ("all",)) for step, what in expected
+    ]
+
+
 def test_integer_times_are_times():
     assert etude.read("linear(1, 0)").plan(Run(steps=4)).at(np.int64(1))["lr"]["all"] == 0.75
     curve = etude.read("linear(1, 0)").plan(Run(steps=100)).curve("lr", "all")

@@ -289,6 +289,35 @@ def test_bases_of_other_packages_lie_above_and_name_their_scope(tree):
     }
 
 
+CLONE = {"mmdet/__init__.py": "", "configs/a/b.py": "x = 1\n", "projects/mine/main.py": "_base_ = 'mmdet::a/b.py'\n"}
+
+
+def test_bases_of_other_packages_lie_in_a_clone(tree):
+    path = tree(CLONE).parent / "projects" / "mine" / "main.py"
+    assert resolve(path, dialect="mmengine").config == {"x": 1}
+    (path.parents[2] / "mmdet" / "__init__.py").unlink()
+    with pytest.raises(InputError, match=r"mmdet::a/b.py is neither below .* nor in a package that is installed"):
+        resolve(path, dialect="mmengine")
+
+
+def test_a_clone_s_configs_may_not_lead_out_of_the_root(tree, tmp_path):
+    outside = tree({key: text for key, text in CLONE.items() if key != "configs/a/b.py"}).parent / "outside"
+    outside.mkdir()
+    (outside / "b.py").write_text("x = 1\n")
+    root = tmp_path / "root"
+    root.mkdir()
+    for name in ("mmdet", "projects"):
+        (tmp_path / name).rename(root / name)
+    (root / "configs").mkdir()
+    (root / "configs" / "a").symlink_to(outside)
+    with pytest.raises(InputError, match=r"b.py lies outside .*: --root names another folder"):
+        resolve(root / "projects" / "mine" / "main.py", root=root, dialect="mmengine")
+    inside = "_base_ = 'mmdet::../../outside/b.py'\n"
+    (root / "projects" / "mine" / "main.py").write_text(inside)
+    with pytest.raises(InputError, match=r"b.py lies outside .*: --root names another folder"):
+        resolve(root / "projects" / "mine" / "main.py", root=root, dialect="mmengine")
+
+
 def test_modules_of_other_packages_lie_above(tree):
     files = {"main.py": READ + "    from mmdet.configs.b import *\n", "mmdet/configs/b.py": "x = 1\n"}
     assert resolve(tree(files), dialect="mmengine").config == {"x": 1}

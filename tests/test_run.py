@@ -29,6 +29,34 @@ def test_the_arithmetic_is_shown_with_its_floors_and_ceils():
     )
 
 
+def test_whole_numbers_are_written_in_full():
+    assert Run(epochs=300, steps_per_epoch=7231).arithmetic()[-1] == "300 epochs x 7231 steps = 2169300 steps"
+    assert Run(epochs=0.5, steps_per_epoch=10).arithmetic()[-1] == "0.5 epochs x 10 steps = 5 steps"
+
+
+@pytest.mark.parametrize(
+    ("accumulate", "often", "total"),
+    [
+        ("constant(4)", "4 batches a step", "2 epochs x 31 batches = 62 batches = 15 steps"),
+        (
+            'steps(2, at=["31 batches"])',
+            'a step every steps(2, at=["31 batches"]) batches',
+            "2 epochs x 31 batches = 62 batches = 46 steps",
+        ),
+    ],
+)
+def test_an_accumulation_that_is_carried_over_has_its_total(accumulate, often, total):
+    run = Run(epochs=2, samples=605, batch_size=20, accumulate=accumulate)
+    assert run.arithmetic()[1:] == [f"{often}, carried over the epoch's end", total]
+    assert f"= {run.clock('batch').total_steps} steps" in total
+    assert Run(epochs=2, accumulate=accumulate).arithmetic() == [f"{often}, carried over the epoch's end"]
+
+
+def test_an_accumulation_that_takes_long_to_count_has_none():
+    moving = 'rounded(linear(1, 4, over="200000 batches"))'
+    assert len(Run(epochs=1, samples=200_000, batch_size=1, accumulate=moving).arithmetic()) == 2
+
+
 @pytest.mark.parametrize(
     ("facts", "total"),
     [
@@ -183,6 +211,7 @@ def test_refused_facts(facts, message):
     ("facts", "message"),
     [
         ({"epochs": 3}, "3 epochs need steps per epoch: give --steps-per-epoch, or --samples and --batch-size"),
+        ({"epochs": 3, "batch_size": 2}, "3 epochs need steps per epoch: give --steps-per-epoch, or --samples$"),
         ({"epochs": 2.5, "steps_per_epoch": 3}, "2.5 epochs of 3 steps are no whole number of steps: give --steps"),
         ({"steps": 31, "epochs": 3}, "31 steps are no whole number in each of 3 epochs"),
         ({"steps": 31, "epochs": 3, "steps_per_epoch": 10}, "steps contradicts epochs: got 31 steps, but 3 epochs of 10"),

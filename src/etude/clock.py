@@ -19,7 +19,6 @@ from .schedule import Frame, Schedule
 from .units import UNITS
 
 _MISSING = {
-    "epochs": "steps per epoch: give --steps-per-epoch, or --samples and --batch-size",
     "samples": "samples per step: give --batch-size",
     "tokens": "tokens per step: give --batch-size, and tokens_per_sample in the recipe's run",
 }
@@ -50,6 +49,11 @@ class RunClock:
     def _missing(self, unit: str) -> str:
         if unit == "epochs" and self.run.samples:
             return "a batch size: give --batch-size (batch_size)"
+        if unit == "epochs":
+            needed = "--samples" if all(part.batch_size for part in self.parts) else "--samples and --batch-size"
+            if self._carried:  # of whose updates no number is the same in each epoch
+                return f"batches per epoch: give {needed}"
+            return f"steps per epoch: give --steps-per-epoch, or {needed}"
         return _MISSING[unit]
 
     def _total(self) -> float:

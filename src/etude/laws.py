@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from .errors import InputError
 from .fields import Levels, Points, Positions, Span, text_of
 from .pace import Pace
-from .schedule import Curve, Frame, Schedule, family
+from .schedule import Curve, Frame, Schedule, Sum, family
 
 
 def _positions(schedule: Schedule, positions: Positions, frame: Frame) -> list[float]:
@@ -88,17 +92,39 @@ class steps(Schedule):
 
     def bind(self, frame: Frame) -> Curve:
         gamma, base = self.gamma, frame.base
-        what = f"times {text_of(gamma)}"
         if self.at is not None:
             edges = _positions(self, self.at, frame)
             drops = [base * gamma**count for count in range(len(edges) + 1)]
-            knots = tuple((edge, what) for edge in edges)
+            knots = tuple((edge, _times(*[gamma] * count)) for edge, count in Counter(edges).items())
             return Curve(lambda t, xp: xp.pick(xp.count(t, edges), drops), knots)
         pace = Pace(frame, str(self.every), "steps: every")
         return Curve(
             lambda t, xp: base * xp.powers(gamma, pace.number(t, xp)),
-            tuple((tick, what) for tick in pace.ticks()),
+            tuple((tick, _times(gamma)) for tick in pace.ticks()),
         )
+
+
+def _times(*factors: float) -> str:
+    return f"times {text_of(factors[0]) if len(factors) == 1 else f'{math.prod(factors):.12g}'}"
+
+
+_TIMES = re.compile(r"times (\S+)")
+
+
+def drops_together(changes: Sequence[tuple[int, str]], schedule: Schedule | None) -> Iterable[tuple[int, str]]:
+    """Return what changes at which step, each once: drops of several factors at one step are one, with their whole factor.
+
+    Args:
+        changes: Steps and what happens there.
+        schedule: Whose changes they are; of one that adds, drops are left as they are, for no product says what they make.
+    """
+    drops: dict[int, list[float]] = {}
+    for step, what in changes:
+        if found := _TIMES.fullmatch(what):
+            drops.setdefault(step, []).append(float(found[1]))
+    if schedule is None or any(isinstance(one, Sum) for one in schedule.walk()):
+        return dict.fromkeys(changes)
+    return dict.fromkeys((step, _times(*drops[step]) if _TIMES.fullmatch(what) else what) for step, what in changes)
 
 
 @family

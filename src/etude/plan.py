@@ -21,6 +21,7 @@ from .arrays import Scalar, Value, namespace, numpy_rising
 from .arrays import numpy as numpy_namespace
 from .errors import InputError, did_you_mean
 from .fields import index
+from .laws import drops_together
 from .plateaus import watched
 from .recipe import Recipe, hyperparameters
 from .run import Run
@@ -323,9 +324,10 @@ class Plan:
         found: dict[tuple[int, str, str], list[str]] = {}
         for name, columns in self.columns.items():
             for group, column in zip(self.groups, columns, strict=True):
-                for tick, what in self.curves[column.curve].knots if column.curve is not None else ():
-                    if tick < math.inf:
-                        found.setdefault((self._step(tick), what, name), []).append(group)
+                knots = self.curves[column.curve].knots if column.curve is not None else ()
+                steps = [(self._step(tick), what) for tick, what in knots if tick < math.inf]
+                for step, what in drops_together(steps, self.recipe.schedule(name, group)):
+                    found.setdefault((step, what, name), []).append(group)
         return sorted(
             (Change(step, what, name, tuple(groups)) for (step, what, name), groups in found.items()),
             key=lambda change: change.step,

@@ -19,8 +19,9 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, did_you_mean, shown
-from .schedule import Schedule
+from .schedule import Schedule, constant
 from .text import parse
+from .units import number_text
 
 if TYPE_CHECKING:
     from .clock import RunClock
@@ -236,7 +237,11 @@ def _arithmetic(run: Run) -> Iterator[str]:
         elif part.steps:
             yield f"{name}{part.steps} steps an epoch, as given"
         if isinstance(part.accumulate, Schedule):
-            yield f"{name}a step every {shown(part.accumulate)} batches, carried over the epoch's end"
+            amount = part.accumulate.value if isinstance(part.accumulate, constant) else None
+            always = isinstance(amount, float)
+            often = f"{amount:g} batches a step" if always else f"a step every {shown(part.accumulate)} batches"
+            yield f"{often}, carried over the epoch's end"
+            yield from _carried(run, part)
         elif part.accumulate > 1 and part.batches and part.steps:
             line = f"{name}{part.batches} batches / {part.accumulate} a step = {part.steps} steps an epoch"
             left = part.batches % part.accumulate
@@ -247,13 +252,29 @@ def _arithmetic(run: Run) -> Iterator[str]:
         elif part.accumulate > 1:
             yield f"{name}{part.accumulate} batches a step"
         if part.steps and part.epochs < math.inf and not (run.steps and not run.stages):
-            yield f"{name}{part.epochs:g} epochs x {part.steps} steps = {part.epochs * part.steps:g} steps"
+            yield f"{name}{number_text(part.epochs)} epochs x {part.steps} steps = {number_text(part.epochs * part.steps)} steps"
         if part.frozen:
             yield f"{name}frozen groups: {', '.join(part.frozen)}"
     if run.steps:
         yield f"{run.steps} steps in the run, as given"
     elif run.epochs is None and not run.stages:
         yield "the run has no end: give --epochs or --steps"
+
+
+def _carried(run: Run, part: Part) -> Iterator[str]:
+    """Yield the updates of a whole run whose accumulation is carried over the epoch's end, where they are known."""
+    try:
+        clock = run.clock("batch")
+        if clock.total > _SOON and not isinstance(part.accumulate, constant):
+            return
+        batches, steps = clock.total, clock.total_steps
+    except InputError:  # facts are missing, or the clock refuses them, and says so
+        return
+    if steps < math.inf and part.batches:
+        yield f"{number_text(part.epochs)} epochs x {part.batches} batches = {batches:.0f} batches = {steps:.0f} steps"
+
+
+_SOON = 100_000  # batches that are counted one by one in less than a tenth of a second
 
 
 LARGEST = 2**53  # beyond it a float no longer counts every step

@@ -38,7 +38,7 @@ def read(
             takes from a command line, such as {"cos_lr": True} of YOLOv5.
         steps: How many values of a live function may be written as a table, where its text can't be had.
         interval: What a live scheduler's step follows: each "step" (update, the default) or each "epoch".
-        root: The folder out of which the bases of a config of OpenMMLab are not looked for; its repository's by default.
+        root: The folder that holds a config of OpenMMLab and all its bases; its repository's by default.
     Returns:
         The recipe. Where a foreign one leaves out facts of the run that its values follow from, it is complete as soon as
         `override` or `plan` gives them; until then it asks for them.

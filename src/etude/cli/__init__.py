@@ -68,7 +68,7 @@ def printable(line: str) -> str:
 def main() -> None:
     """etude: the learning-rate schedule as a value.
 
-    RECIPE is a path of a recipe file, the name of a ready recipe (yolov5, cosine, warmup-cosine, wsd, one-cycle), or a
-    schedule expression such as 'chain(linear(0, 1, over="5%"), cosine(1, 0))', read as SGD
-    with base value 1 (--lr overrides it).
+    RECIPE is a path of a recipe file or of another framework's config (YOLOv5's hyp.yaml, MMDetection's configs, PaddleOCR's,
+    timm's and others), the name of a ready recipe (yolov5, cosine, warmup-cosine, wsd, one-cycle), or a schedule
+    expression such as 'chain(linear(0, 1, over="5%"), cosine(1, 0))', read as SGD with base value 1 (--lr overrides it).
     """

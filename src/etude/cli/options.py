@@ -33,7 +33,7 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the run flags to a command, as keyword arguments named in `NAMES`, and those that say how a foreign recipe is read."""
     for flag, kind, text in reversed(_FLAGS):
         function = click.option(flag, type=kind, metavar="N", help=text)(function)
-    text = "The folder out of which the bases of a config of OpenMMLab are not looked for; its repository's by default."
+    text = "The folder that holds a config of OpenMMLab and all its bases; its repository's by default."
     function = click.option("--root", metavar="FOLDER", help=text)(function)
     text = "A setting of a foreign recipe, put over what the file says; dotted where it is nested. May be repeated."
     function = click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help=text)(function)

@@ -81,6 +81,8 @@ def optimizer_of(facts: Any) -> dict[str, Any]:
 
 def mapping(value: Any, what: str) -> Mapping[str, Any]:
     """Return a mapping, refusing everything else by name."""
+    if value is None:
+        raise InputError(f"{what} is missing")
     if not isinstance(value, Mapping):
         raise InputError(f"{what} must be a mapping of keys to values, got {shown(value)}")
     return value
@@ -89,8 +91,19 @@ def mapping(value: Any, what: str) -> Mapping[str, Any]:
 def numbers_of(value: Any, what: str) -> list[float]:
     """Return a list of finite numbers, which may be empty."""
     if not isinstance(value, list | tuple):
-        raise InputError(f"{what} must be a list of numbers, got {shown(value)}")
+        raise InputError(f"{what} must be a list of numbers, got {shown(value)}{bracketed(value)}")
     return [number(one, f"{what}[{index}]") for index, one in enumerate(value)]
+
+
+def bracketed(value: Any) -> str:
+    """Return how numbers that were written without brackets are written, for the end of a message."""
+    return f": write [{value}]" if isinstance(value, str) and re.fullmatch(r"[-+.eE0-9]+( *, *[-+.eE0-9]+)+", value) else ""
+
+
+def closest(word: str, known: Sequence[str]) -> str:
+    """Return ": did you mean 'x'" for the closest known word, and "" where none is close."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f": did you mean {close[0]!r}" if close else ""
 
 
 def _dotted(value: float) -> str:
@@ -109,6 +122,8 @@ class Arguments:
         name: What they belong to, for messages.
         given: The settings as they were read.
     """
+
+    _unquoted = "PyYAML takes a number without a dot and a signed exponent for a text: write {}"
 
     def __init__(self, name: str, given: Mapping[str, Any]) -> None:
         self.name, self.given = name, dict(given)
@@ -137,8 +152,7 @@ class Arguments:
         value = self.take(key, default)
         if isinstance(value, str) and _FLOAT.fullmatch(value):
             raise self.refuse(
-                f"{key} must be a number, got the text {shown(value)}; PyYAML takes a number without a dot and a signed exponent "
-                f"for a text: write {_dotted(float(value))}"
+                f"{key} must be a number, got the text {shown(value)}; {self._unquoted.format(_dotted(float(value)))}"
             )
         found = number(value, f"{self.name}: {key}")
         if not least <= found <= most or found <= above:
@@ -197,6 +211,12 @@ class Arguments:
                 )
             if key not in self.taken:
                 raise self.refuse(f"has no setting {shown(key)}{did_you_mean(str(key), self.taken)}")
+
+
+class Settings(Arguments):
+    """Settings of a config that may be Python as well as YAML."""
+
+    _unquoted = "write {}, without quotes"
 
 
 def as_float(a: Arguments, key: str) -> float:

@@ -101,6 +101,14 @@ _WORDS = (  # role, pattern, meaning: {0} is the pattern's group or the word; ba
     ("test dataset", "test-([^_-][^_]*)", "tested on {0}"),
     ("setting", "[^_-]+", ""),
 )
+_FAMILIES = (  # models that stand for their backbone, too: a name may have no other word for a network
+    "rtm|yolo|ppyolo|ssd\\d|retinanet|ocrnet|segformer|segnext|pidnet|ddrnet|deeplab|upernet|xcit|uniformer|csp|conformer|hornet"
+    "|edgenext|efficient|poolformer|riformer|revvit|tinyvit|levit|davit|twins|convnext|convmixer|mobile|shufflenet|densenet"
+    "|inception|repvgg|repmlp|replknet|(?:se)?resne|mlp-mixer|slowfast|timesformer|stgcn|motionbert|video-pose|image-pose|minkunet"
+    "|spvcnn|cylinder3d|pointnet|pointpillars|votenet|dgcnn|paconv|fcaf3d|groupfree3d|dbnet|sdmgr|satrn|robustscanner"
+    "|(?:td-hm|rcnn|fcos|atss|detr|dino|fcn|deit|beit|beitv|eva|mae|mvit|mvitv|mixmim|itpn|hivit|pvig|vig|van|swin|vit|vgg|blip"
+    "|dwpose|simcc|stdc|encnet|tsn|tsm|c3d|x3d|agcn|bmn|bsn|svtr|nrtr|crnn|sar|aster|abinet)(?![a-z])"
+)
 _TELLING = ("backbone", "neck", "head", "norm", "batch", "schedule", "dataset")
 _FACTORS = {"x": (12, "epochs"), "e": (1, "epochs"), "k": (1000, "iterations")}
 
@@ -123,6 +131,13 @@ class ConfigName:
     iterations: int | None = None
     gpus: int | None = None
     batch_per_gpu: int | None = None
+
+    @property
+    def telling(self) -> bool:
+        """Whether a network that is known stands beside a schedule, dataset or batch: in other names 2x may mean anything."""
+        roles = {token.role for token in self.tokens}
+        known = roles & {"backbone", "neck", "head"} or any(t.role == "model" and _families().search(t.text) for t in self.tokens)
+        return bool(known and roles & {"schedule", "dataset", "batch"})
 
     def line(self) -> str:
         """Return the name in one line, or "" where no word of it is known."""
@@ -171,6 +186,11 @@ def decode(stem: str) -> ConfigName:
 def _rows() -> list[tuple[str, re.Pattern[str], str]]:
     """Return the rows, compiled when a name is first read, for importing must be cheap."""
     return [(role, re.compile(rf"(?:{pattern}){_END}", re.ASCII), meaning) for role, pattern, meaning in _WORDS]
+
+
+@cache
+def _families() -> re.Pattern[str]:
+    return re.compile(rf"(?:^|[_-]|\d)(?:{_FAMILIES})", re.ASCII)
 
 
 def _words(stem: str) -> list[_Word]:

@@ -5,19 +5,39 @@ Source: DefaultOptimizerConstructor of mmcv 1.7.2 and DefaultOptimWrapperConstru
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..errors import InputError, MissingFactError, shown
+from ..errors import InputError, MissingFactError, did_you_mean, shown
 from ..groups import Group
 from ..recipe import Optimizer, Recipe
 from ..run import Facts, Run
-from .arguments import Arguments, mapping, numbers_of, run_over
+from .arguments import Settings, closest, mapping, numbers_of, run_over
 from .mmnames import decode, disagreements
 from .torch.description import DEFAULTS
 
 _SCALARS = (bool, int, float, str)
+_SHARED = "lr weight_decay foreach maximize differentiable"
+_ADAM = f"{_SHARED} betas eps capturable"
+_ACCEPTED = {  # by the optimizers of torch 2.13
+    "ASGD": f"{_SHARED} lambd alpha t0 capturable",
+    "Adadelta": f"{_SHARED} rho eps capturable",
+    "Adafactor": "lr weight_decay beta2_decay eps d foreach maximize",
+    "Adagrad": f"{_SHARED} lr_decay initial_accumulator_value eps fused",
+    "Adam": f"{_ADAM} amsgrad fused decoupled_weight_decay",
+    "AdamW": f"{_ADAM} amsgrad fused",
+    "Adamax": _ADAM,
+    "LBFGS": "lr max_iter max_eval tolerance_grad tolerance_change history_size line_search_fn",
+    "Muon": "lr weight_decay momentum nesterov ns_coefficients eps ns_steps adjust_lr_fn",
+    "NAdam": f"{_ADAM} momentum_decay decoupled_weight_decay",
+    "RAdam": f"{_ADAM} decoupled_weight_decay",
+    "RMSprop": f"{_SHARED} alpha eps momentum centered capturable",
+    "Rprop": "lr etas step_sizes foreach maximize differentiable capturable",
+    "SGD": f"{_SHARED} momentum dampening nesterov fused",
+    "SparseAdam": "lr betas eps maximize",
+}
 _MULTS = ("bias_lr_mult", "bias_decay_mult", "norm_decay_mult", "dwconv_decay_mult", "flat_decay_mult", "dcn_offset_lr_mult")
 
 
@@ -28,10 +48,40 @@ def kind_of(value: Any, what: str) -> str:
     return value.rpartition(".")[2]
 
 
-def optimizer_of(given: Mapping[str, Any], where: str) -> Optimizer:
-    """Return the optimizer of its settings; where they are silent it is what torch's own default is."""
-    a = Arguments(where, given)
+def tell_of_class(name: str, known: Sequence[str], whose: str, notes: list[str], more: str = "") -> None:
+    """Tell of a class that is none of a framework's own: it may be a user's, or misspelt."""
+    if name not in known:
+        notes.append(f"{name} is none of {whose}{closest(name, known)}; taken for a class of your own{more}")
+
+
+def _accepted(given: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
+    """Return the settings of an optimizer of torch without those that are None; refuse what torch raises at."""
+    known, made = ["type", "_scope_", *_ACCEPTED[name].split()], {}
+    for key, value in given.items():
+        if key in known:
+            made[key] = value
+        elif any(key in words.split() for words in _ACCEPTED.values()) and value is not None:
+            path = f"{where.replace(': ', '.')}.{key}"
+            raise InputError(f"{where}: {name} has no {key}: take it out, or set it to null as in --set {path}=null")
+        elif value is not None:
+            raise InputError(f"{where}: {name} has no setting {shown(key)}{did_you_mean(str(key), known[2:])}")
+    return made
+
+
+def optimizer_of(given: Mapping[str, Any], where: str, notes: list[str]) -> Optimizer:
+    """Return the optimizer of its settings; where they are silent it is what torch's own default is.
+
+    Args:
+        given: The settings.
+        where: What they are called, for messages.
+        notes: What is to be told is added.
+    """
+    a = Settings(where, given)
     name = kind_of(a.take("type"), f"{where}: type")
+    tell_of_class(name, tuple(_ACCEPTED), "torch's optimizers", notes)
+    home = str(given["type"]).rpartition(".")[0]
+    if name in _ACCEPTED and re.fullmatch(r"(torch\..*|mm\w+|)", home):  # none of somebody's own modules
+        a.given = given = _accepted(given, name, where)
     own = DEFAULTS.get(name, {})
     if "lr" not in given and "lr" not in own:
         raise a.missing("lr")
@@ -67,7 +117,7 @@ def groups_of(wrapper: Mapping[str, Any], optimizer: Optimizer, where: str, note
             f"{constructor} makes groups by the model: they are not read, and here is one with the optimizer's own values"
         )
         return {}
-    a = Arguments(f"{where}: paramwise_cfg", mapping(wrapper.get("paramwise_cfg") or {}, f"{where}: paramwise_cfg"))
+    a = Settings(f"{where}: paramwise_cfg", mapping(wrapper.get("paramwise_cfg") or {}, f"{where}: paramwise_cfg"))
     keys = mapping(a.take("custom_keys", {}), f"{a.name}: custom_keys")
     mults = {key: a.number(key) for key in _MULTS if a.take(key, None) is not None and (engine or key != "flat_decay_mult")}
     a.take("bypass_duplicate", None)
@@ -89,7 +139,7 @@ def groups_of(wrapper: Mapping[str, Any], optimizer: Optimizer, where: str, note
 
 def _custom(where: str, key: str, given: Mapping[str, Any], optimizer: Optimizer, engine: bool, notes: list[str]) -> Group:
     """Return the group of a custom key, which takes every parameter whose name holds it."""
-    a = Arguments(where, given)
+    a = Settings(where, given)
     patterns: tuple[str, ...] = (f"*{_literal(key)}*",)
     if key.startswith("."):
         patterns = (*patterns, f"{_literal(key[1:])}*")  # a parameter of the whole model is called ".cls_token" there
@@ -113,16 +163,18 @@ def _by_kind(mults: Mapping[str, float], optimizer: Optimizer, engine: bool, not
         groups["dcn offset"] = _group(optimizer, mults["dcn_offset_lr_mult"], 1.0, pattern="*conv_offset*")
     if norm != (1.0, 1.0):
         groups["norm"] = _group(optimizer, *norm, kind="norm")
+    if its_bias != bias:
+        groups["norm bias"] = _group(optimizer, *its_bias, kind="norm bias")
+    if norm != (1.0, 1.0) or its_bias != bias:
+        notes.append("a layer is a norm here by its class's name; there it is one of torch's norms, or derived from one")
+    if bias != (1.0, flat):
+        # in_proj_bias and the like are no biases there
+        groups["bias"] = _group(optimizer, *bias, kind="bias", pattern=("bias", "*.bias"))
+    if flat != 1:  # to it they are what has one dimension
+        groups["other bias" if "bias" in groups else "bias"] = _group(optimizer, 1.0, flat, kind="bias")
     if bias != (1.0, 1.0):
-        # in_proj_bias and the like are no biases there; to flat_decay_mult they are
-        called = None if "flat_decay_mult" in mults else ("bias", "*.bias")
-        groups["bias"] = _group(optimizer, *bias, kind="bias", pattern=called)
         spared = "a DCN's offsets" if engine else "a DCN's offsets and depthwise convolutions"
         notes.append(f"biases of {spared} keep their own values there; rules of groups see a bias")
-    if its_bias != bias:
-        notes.append(
-            f"a norm's bias has lr x {its_bias[0]:g} and weight_decay x {its_bias[1]:g} there; rules of groups see a bias"
-        )
     if mults.get("dwconv_decay_mult", 1.0) != 1:
         notes.append(f"dwconv_decay_mult {mults['dwconv_decay_mult']:g} goes by a layer's shape, which rules of groups don't see")
     if flat != 1:
@@ -174,6 +226,8 @@ def scaled(lr: float, scale: Any, run: Run, given: Facts, notes: list[str]) -> f
         raise InputError(f"auto_scale_lr: base_batch_size must be a whole number above 0, got {shown(base)}")
     if batch is None:
         raise MissingFactError("auto_scale_lr follows from the batch: give --batch-size, or --devices")
+    if not given.get("devices") and not given.get("batch_size"):
+        notes.append(f"auto_scale_lr: the batch is taken to be one device's, {batch}: --devices says how many there are")
     if batch != base:
         notes.append(f"auto_scale_lr: lr is {lr:g} * {batch} / {base} = {batch / base * lr:g}")
     return batch / base * lr
@@ -215,6 +269,8 @@ def told_by_name(stem: str, recipe: Recipe, *, iterations: int | None, repeat: i
     if stem.startswith(("schedule", "default_runtime")):  # a base: it names no model
         return recipe
     name = decode(stem)
+    if not name.telling:
+        return recipe
     lines = disagreements(
         name,
         epochs=recipe.run.epochs if iterations is None else None,

@@ -13,8 +13,19 @@ from ...errors import InputError, shown
 from ...recipe import Optimizer, Recipe
 from ...run import Facts, Run
 from ...schedule import Schedule, constant
-from ..arguments import Arguments, mapping, only, whole_epochs
-from ..openmmlab import batches_of, groups_of, kind_of, optimizer_of, repeats, run_facts, scaled, tell_of_datasets, told_by_name
+from ..arguments import Settings, mapping, only, whole_epochs
+from ..openmmlab import (
+    batches_of,
+    groups_of,
+    kind_of,
+    optimizer_of,
+    repeats,
+    run_facts,
+    scaled,
+    tell_of_class,
+    tell_of_datasets,
+    told_by_name,
+)
 from .hooks import Horizon
 from .laws import LAWS, lr_schedule
 from .momentum import momentum_schedule
@@ -22,6 +33,7 @@ from .momentum import momentum_schedule
 __all__ = ["LOOKS", "NAMES", "named", "read", "takes"]
 LOOKS = "lr_config"
 NAMES = tuple(LAWS)
+_RUNNERS = ("EpochBasedRunner", "IterBasedRunner", "Runner")
 
 
 def takes(source: Mapping[str, Any]) -> bool:
@@ -48,18 +60,22 @@ def read(source: Mapping[str, Any], given: Facts) -> Recipe:
     """
     only(given, ("epochs", "samples", "batch_size", "devices", "steps_per_epoch", "steps"), "MMCV", "says the rest itself")
     settings = mapping(source.get("optimizer"), "optimizer")
-    if "type" not in settings and any(isinstance(one, Mapping) for one in settings.values()):
-        raise InputError(f"optimizer holds several, {', '.join(map(str, settings))}: a recipe is of one; give one of them")
+    several = [str(name) for name, one in settings.items() if isinstance(one, Mapping) and "type" in one]
+    if "type" not in settings and several:
+        raise InputError(
+            f"optimizer holds several, {', '.join(several)}: a recipe is of one; "
+            "give one of them as the optimizer of a config of its own"
+        )
     notes: list[str] = []
     run, epochs = _run(source, given, notes)
     own = {key: value for key, value in settings.items() if key not in ("paramwise_cfg", "constructor")}
-    optimizer = optimizer_of(own, "optimizer")
+    optimizer = optimizer_of(own, "optimizer", notes)
     optimizer = replace(optimizer, lr=scaled(optimizer.lr, source.get("auto_scale_lr"), run, given, notes))
     _tell_of_updates(source.get("optimizer_config"), notes)
     part = run.parts()[0]
     per_epoch = int(part.steps) if part.steps else None
     steps = run.steps if epochs is None else epochs * per_epoch if per_epoch else None
-    horizon = Horizon(epochs, per_epoch, steps, optimizer.lr, optimizer.base("momentum"), notes)
+    horizon = Horizon(epochs, per_epoch, steps, optimizer.lr, optimizer.base("momentum"), notes, sized=bool(run.batch_size))
     schedules: dict[str, Schedule] = {"lr": constant(1)}
     if source.get("lr_config") is not None:
         schedules["lr"] = lr_schedule(mapping(source["lr_config"], "lr_config"), horizon)
@@ -95,14 +111,18 @@ def _run(source: Mapping[str, Any], given: Facts, notes: list[str]) -> tuple[Run
     """Return the run that runner and data make, and its epochs; None of one that counts iterations."""
     data = source.get("data")
     own = batches_of(_per_gpu(data), "samples_per_gpu", given, notes)
+    if given.get("steps_per_epoch") is None and _drops_last(data, notes):
+        own["drop_last"] = True
     times = repeats(data.get("train")) if isinstance(data, Mapping) else 1
     tell_of_datasets(data.get("train") if isinstance(data, Mapping) else None, notes)
     total = source.get("total_epochs")
     runner = source.get("runner", {"type": "EpochBasedRunner", "max_epochs": total} if total is not None else None)
     if runner is None:
         raise InputError("runner is missing: give one, or total_epochs, as in --set runner.type=EpochBasedRunner")
-    a = Arguments("runner", mapping(runner, "runner"))
-    by_epoch = "Iter" not in kind_of(a.take("type"), "runner: type")
+    a = Settings("runner", mapping(runner, "runner"))
+    kind = kind_of(a.take("type"), "runner: type")
+    by_epoch = "Iter" not in kind
+    tell_of_class(kind, _RUNNERS, "MMCV's runners", notes, f" that counts {'epochs' if by_epoch else 'iterations'}")
     if given.get("steps" if by_epoch else "epochs") is not None:
         raise a.refuse(
             "it counts epochs: give --epochs, not --steps" if by_epoch else "it counts iterations: give --steps, not --epochs"
@@ -124,6 +144,20 @@ def _per_gpu(data: Any) -> Any:
     return (
         loader.get("samples_per_gpu", data.get("samples_per_gpu")) if isinstance(loader, Mapping) else data.get("samples_per_gpu")
     )
+
+
+def _drops_last(data: Any, notes: list[str]) -> bool:
+    """Whether an epoch's last batch is dropped where it is not full: MMDetection fills it, as long as it shuffles."""
+    loader = data.get("train_dataloader") if isinstance(data, Mapping) else None
+    if not isinstance(loader, Mapping) or loader.get("drop_last") is not True:
+        return False
+    if loader.get("shuffle") is False and loader.get("class_aware_sampler") is None:
+        return True
+    notes.append(
+        "data.train_dataloader: drop_last drops nothing in MMDetection, whose sampler fills the last batch; where another drops "
+        "it, as MMClassification does, give --steps-per-epoch"
+    )
+    return False
 
 
 def _tell_of_updates(config: Any, notes: list[str]) -> None:

@@ -18,9 +18,26 @@ from ...phases import chain, repeat
 from ...schedule import Schedule, constant
 from ...shapes import cosine, linear
 from ...timing import per_epoch, skip
-from ..arguments import Arguments, mapping, numbers_of
+from ..arguments import Settings, bracketed, mapping, numbers_of
 from ..warm_cosine import length
 
+_OWN = "a class of your own is not read"
+_SETTINGS = (  # of policies that have one or another of them
+    *(
+        "step",
+        "gamma",
+        "power",
+        "periods",
+        "restart_weights",
+        "start_percent",
+        "num_last_epochs",
+        "cool_down_ratio",
+        "cool_down_time",
+    ),
+    *("target_ratio", "cyclic_times", "step_ratio_up", "max_lr", "total_steps", "pct_start", "anneal_strategy", "div_factor"),
+    *("final_div_factor", "three_phase", "base_momentum", "max_momentum"),
+    *(f"min_{what}{ratio}" for what in ("lr", "momentum") for ratio in ("", "_ratio")),
+)
 _ANNEALING: dict[str, Any] = {"cos": cosine, "linear": linear}
 
 
@@ -35,6 +52,7 @@ class Horizon:
         lr: The optimizer's learning rate, which groups multiply.
         momentum: Its momentum or beta1; None where it has neither.
         notes: What is to be told.
+        sized: Whether the batch is known.
     """
 
     epochs: int | None
@@ -43,6 +61,7 @@ class Horizon:
     lr: float
     momentum: float | None
     notes: list[str]
+    sized: bool = False
 
     def counted(self, what: str) -> int:
         """Return steps or steps_per_epoch, or ask for it."""
@@ -51,7 +70,8 @@ class Horizon:
             return found
         if what == "steps" and self.epochs is None:
             raise MissingFactError("the schedule follows from max_iters of the IterBasedRunner: give --steps")
-        raise MissingFactError("the schedule is counted in iterations: give --steps-per-epoch, or --samples and --batch-size")
+        needed = "--samples" if self.sized else "--samples and --batch-size"
+        raise MissingFactError(f"the schedule is counted in iterations: give --steps-per-epoch, or {needed}")
 
 
 # -- what a hook is told: its policy, the time that it counts, its warmup ----------------------------------------
@@ -94,7 +114,7 @@ class Warmup(NamedTuple):
         return length(self.amount, self.unit)
 
 
-def arguments(config: Any, key: str, hook: str, laws: Mapping[str, Any]) -> tuple[str, Arguments]:
+def arguments(config: Any, key: str, hook: str, laws: Mapping[str, Any]) -> tuple[str, Settings]:
     """Return the policy of a config, by the name that its hook bears, and its settings."""
     given = dict(mapping(config, key))
     name = given.pop("policy", None)
@@ -105,11 +125,11 @@ def arguments(config: Any, key: str, hook: str, laws: Mapping[str, Any]) -> tupl
     if called not in laws:
         meant = next((one for one in laws if one.lower() == name.lower()), None)
         cure = f"; did you mean {meant!r}?" if meant else did_you_mean(called, laws)
-        raise InputError(f"{key}: MMCV has no policy {shown(name)}: it looks for {shown(called + hook)}{cure}")
-    return called, Arguments(f"{key} ({called})", given)
+        raise InputError(f"{key}: MMCV has no policy {shown(name)}: it looks for {shown(called + hook)}{cure}; {_OWN}")
+    return called, Settings(f"{key} ({called})", given)
 
 
-def progress_of(name: str, a: Arguments, horizon: Horizon, *, by_epoch: bool) -> Progress:
+def progress_of(name: str, a: Settings, horizon: Horizon, *, by_epoch: bool) -> Progress:
     """Return what a policy counts; by_epoch is the default of those that have the choice."""
     cycles = name in ("Cyclic", "OneCycle")
     wanted = a.flag("by_epoch", by_epoch and not cycles)
@@ -118,11 +138,14 @@ def progress_of(name: str, a: Arguments, horizon: Horizon, *, by_epoch: bool) ->
     return Progress(horizon, "epoch" if wanted else "step", frozen=wanted and horizon.epochs is None)
 
 
-def warmup_of(a: Arguments, notes: list[str], *, ratio: float, by_epoch: bool = True) -> Warmup:
+def warmup_of(a: Settings, notes: list[str], *, ratio: float, by_epoch: bool = True) -> Warmup:
     """Return the warmup; ratio is the default, and by_epoch says whether the hook has a warmup_by_epoch."""
     kind, amount = a.take("warmup", None), a.take("warmup_iters", 0)
     if kind is not None:
         a.word("warmup", ("constant", "linear", "exp"))
+        if a.given.get("warmup_iters") is None:
+            a.take("warmup_ratio", None)
+            raise a.missing("warmup_iters", f"warmup {kind!r} needs warmup_iters, how long it is")
         amount, ratio = a.whole("warmup_iters", 0, least=1), a.number("warmup_ratio", ratio, above=0, most=1)
     a.take("warmup_ratio", None)
     if not isinstance(amount, int):
@@ -130,6 +153,17 @@ def warmup_of(a: Arguments, notes: list[str], *, ratio: float, by_epoch: bool = 
     if kind is None and amount:
         notes.append(f"{a.name}: warmup_iters {amount} does nothing without a warmup")
     return Warmup(kind, ratio, amount, "epoch" if by_epoch and a.flag("warmup_by_epoch", False) else "step")
+
+
+def finish(a: Settings, key: str) -> None:
+    """Refuse settings that nobody took. One of another policy comes from a base as a rule, and --set can put null over it."""
+    for word in [word for word in a.given if word not in a.taken and word in _SETTINGS]:
+        if a.given.pop(word) is not None:
+            raise a.refuse(
+                f"has no setting {shown(word)}, which is another policy's: where a base gives it, write _delete_=True beside the "
+                f"policy, or --set {key}.{word}=null"
+            )
+    a.done()
 
 
 def warmed(schedule: Schedule, factor: Schedule | None) -> Schedule:
@@ -140,27 +174,31 @@ def warmed(schedule: Schedule, factor: Schedule | None) -> Schedule:
 # -- policies of both ---------------------------------------------------------------------------------------------
 
 
-def step(a: Arguments, progress: Progress, floor: str = "min_lr", gamma: float = 0.1) -> Schedule:
+def step(a: Settings, progress: Progress, floor: str = "min_lr", gamma: float = 0.1) -> Schedule:
     """gamma^floor(time / step) or gamma^(milestones reached), and at least the floor."""
     given, gamma = a.take("step"), a.number("gamma", gamma)
     if isinstance(given, list):
-        at = [Arguments(a.name, {f"step[{i}]": one}).whole(f"step[{i}]", least=1) for i, one in enumerate(given)]
+        at = [Settings(a.name, {f"step[{i}]": one}).whole(f"step[{i}]", least=1) for i, one in enumerate(given)]
         # MMCV counts those before the first that is still ahead: a smaller one behind a larger is reached together with it
+        if at != sorted(at):
+            progress.horizon.notes.append(
+                f"{a.name}: step {shown(given)} is out of order: MMCV reaches a smaller one together with the larger before it"
+            )
         milestones = [length(one, progress.unit) for one in accumulate(at, max)]
         found: Schedule = steps(gamma, at=milestones) if milestones else constant(1)
     elif isinstance(given, int):
         found = steps(gamma, every=length(a.whole("step", least=1), progress.unit))
     else:
-        raise a.refuse(f"step must be a whole number or a list of them, got {shown(given)}")
+        raise a.refuse(f"step must be a whole number or a list of them, got {shown(given)}{bracketed(given)}")
     return found if a.take(floor, None) is None else clip(found, lo=absolute(a.number(floor)))
 
 
-def annealing(a: Arguments, progress: Progress, shape: Any, floor: str = "min_lr") -> Schedule:
+def annealing(a: Settings, progress: Progress, shape: Any, floor: str = "min_lr") -> Schedule:
     """From 1 to the target over the run; the last epoch or iteration is still above it."""
     return progress.read(shape(1, target(a, floor)))
 
 
-def target(a: Arguments, floor: str = "min_lr") -> Level:
+def target(a: Settings, floor: str = "min_lr") -> Level:
     """Return the level at the end, which exactly one of two settings must give."""
     both = (floor, f"{floor}_ratio")
     given = [key for key in both if a.take(key, None) is not None]
@@ -169,7 +207,7 @@ def target(a: Arguments, floor: str = "min_lr") -> Level:
     return absolute(a.number(floor)) if given == [floor] else a.number(both[1])
 
 
-def cyclic(a: Arguments, progress: Progress, ratios: tuple[float, float]) -> Schedule:
+def cyclic(a: Settings, progress: Progress, ratios: tuple[float, float]) -> Schedule:
     """Cycles of n = max_iters // cyclic_times, from 1 to ratio[0] and on to ratio[1]; gamma^cycle draws ratio[0] towards 1."""
     shape = _ANNEALING[a.word("anneal_strategy", tuple(_ANNEALING), "cos")]
     (top, end), gamma = _ratios(a, ratios), a.number("gamma", 1.0)
@@ -193,7 +231,7 @@ def cyclic(a: Arguments, progress: Progress, ratios: tuple[float, float]) -> Sch
     return repeat(rest, every) + repeat(drawn, every, shrink=gamma)
 
 
-def _ratios(a: Arguments, default: tuple[float, float]) -> tuple[float, float]:
+def _ratios(a: Settings, default: tuple[float, float]) -> tuple[float, float]:
     given = a.take("target_ratio", default)
     if not isinstance(given, float | tuple):
         raise a.refuse(f"target_ratio must be a float or a tuple, got {shown(given)}")
@@ -203,7 +241,7 @@ def _ratios(a: Arguments, default: tuple[float, float]) -> tuple[float, float]:
     return found[0], found[1] if found[1:] else found[0] / 1e5
 
 
-def one_cycle(a: Arguments, total: int, start: float, top: float, back: float, end: float) -> Schedule:
+def one_cycle(a: Settings, total: int, start: float, top: float, back: float, end: float) -> Schedule:
     """From start to top in pct_start * total - 1 iterations, and to the end at total - 1; in three phases by way of back."""
     part = fraction(a, "pct_start", 0.3)
     shape = _ANNEALING[a.word("anneal_strategy", tuple(_ANNEALING), "cos")]
@@ -222,7 +260,7 @@ def one_cycle(a: Arguments, total: int, start: float, top: float, back: float, e
     return chain(*phases) if phases else constant(absolute(levels[-1]))
 
 
-def fraction(a: Arguments, key: str, default: float) -> float:
+def fraction(a: Settings, key: str, default: float) -> float:
     """Return a part of the run, which MMCV wants as a float."""
     value = a.take(key, default)
     if not isinstance(value, float) or not 0 <= value <= 1:

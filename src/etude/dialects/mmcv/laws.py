@@ -29,7 +29,7 @@ from ...schedule import Schedule, constant
 from ...shapes import cosine, exponential, linear, poly, power
 from ...timing import skip
 from ...units import number_text
-from ..arguments import Arguments, numbers_of
+from ..arguments import Settings, numbers_of
 from ..warm_cosine import length
 from .hooks import (
     Horizon,
@@ -39,6 +39,7 @@ from .hooks import (
     annealing,
     arguments,
     cyclic,
+    finish,
     fraction,
     one_cycle,
     progress_of,
@@ -71,7 +72,7 @@ def lr_schedule(config: Mapping[str, Any], horizon: Horizon) -> Schedule:
     if warmup.unit == "epoch" and horizon.epochs is None:
         raise a.refuse("warmup_by_epoch needs an EpochBasedRunner: an IterBasedRunner has no epochs, and MMCV raises")
     schedule = law(a, progress, warmup) if own else warmed(law(a, progress), _factor(warmup))
-    a.done()
+    finish(a, "lr_config")
     if not progress.frozen:
         return schedule
     horizon.notes.append(f"{a.name}: by_epoch=True never changes the learning rate: an IterBasedRunner has no epochs")
@@ -88,17 +89,17 @@ def _factor(warmup: Warmup) -> Schedule | None:
     return linear(ratio, 1, over=over) if warmup.kind == "linear" else exponential(ratio, 1, over=over)
 
 
-def _fixed(a: Arguments, progress: Progress) -> Schedule:
+def _fixed(a: Settings, progress: Progress) -> Schedule:
     return constant(1)
 
 
-def _exp(a: Arguments, progress: Progress) -> Schedule:
+def _exp(a: Settings, progress: Progress) -> Schedule:
     """gamma^time, which may have any sign."""
     gamma, every = a.number("gamma"), length(1, progress.unit)
     return decay(gamma, per=every) if gamma > 0 and progress.unit == "step" else steps(gamma, every=every)
 
 
-def _poly(a: Arguments, progress: Progress) -> Schedule:
+def _poly(a: Settings, progress: Progress) -> Schedule:
     """min_lr + (base - min_lr) (1 - time / total)^power"""
     exponent, floor, unit = a.number("power", 1.0), absolute(a.number("min_lr", 0.0)), progress.unit
     if exponent > 0:
@@ -106,7 +107,7 @@ def _poly(a: Arguments, progress: Progress) -> Schedule:
     return between(floor, 1, formula(f"(1 - {unit} / {unit}s) ** {number_text(exponent)}"))
 
 
-def _inv(a: Arguments, progress: Progress) -> Schedule:
+def _inv(a: Settings, progress: Progress) -> Schedule:
     """(1 + gamma time)^-power"""
     rate, exponent, unit = a.number("gamma"), a.number("power", 1.0), progress.unit
     if rate >= 0 and exponent > 0:
@@ -114,7 +115,7 @@ def _inv(a: Arguments, progress: Progress) -> Schedule:
     return formula(f"(1 + {number_text(rate)} * {unit}) ** {number_text(-exponent)}")
 
 
-def _flat_cosine(a: Arguments, progress: Progress) -> Schedule:
+def _flat_cosine(a: Settings, progress: Progress) -> Schedule:
     part, falling = fraction(a, "start_percent", 0.75), cosine(1, target(a))
     flat = round(progress.total * part)
     if flat == progress.total:
@@ -122,7 +123,7 @@ def _flat_cosine(a: Arguments, progress: Progress) -> Schedule:
     return progress.read(chain(constant(1, over=length(flat, progress.unit)), falling) if flat else falling)
 
 
-def _cooldown(a: Arguments, progress: Progress) -> Schedule:
+def _cooldown(a: Settings, progress: Progress) -> Schedule:
     """The cosine over all but the last cool_down_time, and cool_down_ratio of its end after it: a policy of mmcls."""
     end, part, tail = target(a), a.number("cool_down_ratio", 0.1), a.whole("cool_down_time", 10)
     n, cooled = progress.total - tail, Absolute(end.value * part) if isinstance(end, Absolute) else end * part
@@ -134,7 +135,7 @@ def _cooldown(a: Arguments, progress: Progress) -> Schedule:
     return progress.read(chain(phase(falling, over=length(n + 1, progress.unit)), constant(cooled)))
 
 
-def _cosine_restart(a: Arguments, progress: Progress) -> Schedule:
+def _cosine_restart(a: Settings, progress: Progress) -> Schedule:
     """min_lr + weight (base - min_lr) (1 + cos(pi u)) / 2 in each period, u the part of it that has elapsed."""
     periods = numbers_of(a.take("periods"), f"{a.name}: periods")
     weights = numbers_of(a.take("restart_weights", [1]), f"{a.name}: restart_weights")
@@ -151,12 +152,12 @@ def _cosine_restart(a: Arguments, progress: Progress) -> Schedule:
     return progress.read(between(end, 1, chain(*(cosine(weight, 0, over=over) for weight, over in own))))
 
 
-def _cyclic(a: Arguments, progress: Progress) -> Schedule:
+def _cyclic(a: Settings, progress: Progress) -> Schedule:
     a.number("gamma", 1.0, above=0, most=1)  # which the momentum's doesn't ask for
     return cyclic(a, progress, ratios=(10.0, 1e-4))
 
 
-def _one_cycle(a: Arguments, progress: Progress) -> Schedule:
+def _one_cycle(a: Settings, progress: Progress) -> Schedule:
     """max_lr / div_factor, max_lr, max_lr / div_factor / final_div_factor: absolute, whatever the base value."""
     horizon, given, total = progress.horizon, a.take("max_lr"), progress.total
     if isinstance(given, Mapping | list | tuple):
@@ -174,7 +175,7 @@ def _one_cycle(a: Arguments, progress: Progress) -> Schedule:
     return one_cycle(a, total, start, top, start, start / last)
 
 
-def _yolox(a: Arguments, progress: Progress, warmup: Warmup) -> Schedule:
+def _yolox(a: Settings, progress: Progress, warmup: Warmup) -> Schedule:
     """A quadratic warmup in place of the policy, a cosine that is one ahead of the time, and its end for the last epochs.
 
     ratio ((t + 1) / W)^2 for t < W, whatever the warmup is called; from then on, with n = total - W - last,

@@ -21,8 +21,21 @@ from ...phases import chain
 from ...schedule import Schedule, constant
 from ...shapes import cosine, exponential, linear
 from ...units import number_text
-from ..arguments import Arguments
-from .hooks import Horizon, Progress, Warmup, annealing, arguments, cyclic, one_cycle, progress_of, step, warmed, warmup_of
+from ..arguments import Settings
+from .hooks import (
+    Horizon,
+    Progress,
+    Warmup,
+    annealing,
+    arguments,
+    cyclic,
+    finish,
+    one_cycle,
+    progress_of,
+    step,
+    warmed,
+    warmup_of,
+)
 
 
 def momentum_schedule(config: Mapping[str, Any], horizon: Horizon) -> tuple[Schedule, float | None] | None:
@@ -48,7 +61,7 @@ def momentum_schedule(config: Mapping[str, Any], horizon: Horizon) -> tuple[Sche
     progress = progress_of(name, a, horizon, by_epoch=True)
     divisor = _divisor(warmup_of(a, horizon.notes, ratio=0.9, by_epoch=False))
     schedule = warmed(LAWS[name](a, progress), divisor)
-    a.done()
+    finish(a, "momentum_config")
     if horizon.momentum is None:
         raise a.refuse("the optimizer has neither momentum nor betas")
     if progress.frozen:
@@ -71,13 +84,13 @@ def _divisor(warmup: Warmup) -> Schedule | None:
     return formula(f"1 / (1 - (1 - {number_text(ratio)}) * max(0, 1 - step / {warmup.amount}))")
 
 
-def _one_cycle(a: Arguments, progress: Progress) -> Schedule:
+def _one_cycle(a: Settings, progress: Progress) -> Schedule:
     """From max_momentum down to base_momentum while the learning rate goes up, and back: absolute, whatever the base value."""
     least, most = (_level(a, key) for key in ("base_momentum", "max_momentum"))
     return one_cycle(a, progress.total, most, least, most, most)
 
 
-def _level(a: Arguments, key: str) -> float:
+def _level(a: Settings, key: str) -> float:
     given = a.take(key, {"base_momentum": 0.85, "max_momentum": 0.95}[key])
     if not isinstance(given, float):
         raise a.refuse(f"{key} must be a float, the same for all groups, got {shown(given)}")

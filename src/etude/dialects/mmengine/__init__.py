@@ -19,8 +19,19 @@ from ...laws import values
 from ...recipe import Optimizer, Recipe
 from ...run import Facts, Run
 from ...schedule import Schedule, constant
-from ..arguments import Arguments, mapping, only, whole_epochs
-from ..openmmlab import batches_of, groups_of, kind_of, optimizer_of, repeats, run_facts, scaled, tell_of_datasets, told_by_name
+from ..arguments import Settings, mapping, only, whole_epochs
+from ..openmmlab import (
+    batches_of,
+    groups_of,
+    kind_of,
+    optimizer_of,
+    repeats,
+    run_facts,
+    scaled,
+    tell_of_class,
+    tell_of_datasets,
+    told_by_name,
+)
 from .amounts import Loop
 from .compose import composed
 from .pieces import LAWS, Piece, Taken
@@ -30,6 +41,8 @@ LOOKS = "optim_wrapper or param_scheduler"
 _ENDINGS = {"LR": "lr", "Momentum": "momentum", "ParamScheduler": "", "LRRatio": "lr", "WeightDecay": "weight_decay"}
 _LONE = ("PolyLRRatio", "CosineAnnealingWeightDecay")  # of mmseg and of mmpretrain
 NAMES = (*(f"{name}LR" for name in LAWS), *(f"{name}Momentum" for name in LAWS if name != "OneCycle"), *_LONE)
+_LOOPS = ("EpochBasedTrainLoop", "IterBasedTrainLoop")
+_WRAPPERS = ("OptimWrapper", "AmpOptimWrapper", "ApexOptimWrapper", "DeepSpeedOptimWrapper", "ColossalAIOptimWrapper")
 _DEAD = {
     "optimizer": "optim_wrapper.optimizer",
     "optimizer_config": "optim_wrapper",
@@ -74,14 +87,18 @@ def read(source: Mapping[str, Any], given: Facts) -> Recipe:
             "optim_wrapper is missing: the config trains nothing; --set optim_wrapper.optimizer.type=SGD would begin one"
         )
     wrapper = mapping(source["optim_wrapper"], "optim_wrapper")
-    if "optimizer" not in wrapper and any(isinstance(one, Mapping) and "optimizer" in one for one in wrapper.values()):
+    several = [str(name) for name, one in wrapper.items() if isinstance(one, Mapping) and "optimizer" in one]
+    if "optimizer" not in wrapper and several:
         raise InputError(
-            f"optim_wrapper holds several optimizers, {', '.join(map(str, wrapper))}: a recipe is of one; give one of them"
+            f"optim_wrapper holds several optimizers, {', '.join(several)}: a recipe is of one; "
+            "give one of them as the optim_wrapper of a config of its own"
         )
     notes = list(_dead(source))
+    if wrapper.get("type") is not None:
+        tell_of_class(kind_of(wrapper["type"], "optim_wrapper: type"), _WRAPPERS, "mmengine's optim_wrappers", notes)
     run, loop = _run(source, wrapper, given, notes)
     settings = mapping(wrapper.get("optimizer"), "optim_wrapper: optimizer")
-    optimizer = optimizer_of(settings, "optim_wrapper: optimizer")
+    optimizer = optimizer_of(settings, "optim_wrapper: optimizer", notes)
     optimizer = replace(optimizer, lr=scaled(optimizer.lr, source.get("auto_scale_lr"), run, given, notes))
     if wrapper.get("clip_grad"):
         notes.append(f"clip_grad {shown(wrapper['clip_grad'])}: clipping is left to your loop")
@@ -128,16 +145,19 @@ def _dead(source: Mapping[str, Any]) -> Iterator[str]:
 
 def _run(source: Mapping[str, Any], wrapper: Mapping[str, Any], given: Facts, notes: list[str]) -> tuple[Run, Loop]:
     """Return the run that train_cfg and the loader make, and what its schedulers are asked by."""
-    a = Arguments("train_cfg", mapping(source.get("train_cfg"), "train_cfg"))
+    a = Settings("train_cfg", mapping(source.get("train_cfg"), "train_cfg"))
     kind, by_epoch = a.take("type", None), a.take("by_epoch", None)
     if (kind is None) == (by_epoch is None):
         raise a.refuse("there must be one of type and by_epoch, by which mmengine builds its loop: it refuses both, and neither")
     if kind is not None:
-        by_epoch = "Iter" not in kind_of(kind, "train_cfg: type")
-    counts = Arguments("optim_wrapper", wrapper).whole("accumulative_counts", 1, least=1)
+        by_epoch = "Iter" not in (called := kind_of(kind, "train_cfg: type"))
+        counted = "epochs" if by_epoch else "iterations"
+        tell_of_class(called, _LOOPS, "mmengine's train loops", notes, f" that counts {counted}")
+    counts = Settings("optim_wrapper", wrapper).whole("accumulative_counts", 1, least=1)
     own, times = _loaded(source.get("train_dataloader"), given, notes)
     if counts > 1 and given.get("steps_per_epoch") is not None:
-        raise a.refuse("with accumulative_counts an epoch is counted in batches: give --samples and --batch-size")
+        needed = "--samples" if own.get("batch_size") or given.get("batch_size") else "--samples and --batch-size"
+        raise a.refuse(f"with accumulative_counts an epoch is counted in batches: give {needed}")
     if given.get("steps" if by_epoch else "epochs") is not None:
         raise a.refuse(
             "it counts epochs: give --epochs, not --steps" if by_epoch else "it counts iterations: give --steps, not --epochs"
@@ -147,7 +167,7 @@ def _run(source: Mapping[str, Any], wrapper: Mapping[str, Any], given: Facts, no
         run = run_facts(own, given, times, notes)
         part = run.parts()[0]
         epochs = whole_epochs(run.epochs, "train_cfg")
-        loop = Loop(epochs, None, per_epoch=part.steps and int(part.steps), notes=notes)
+        loop = Loop(epochs, None, per_epoch=part.steps and int(part.steps), notes=notes, sized=bool(run.batch_size))
         if counts == 1:
             return run, loop
         total = epochs * part.batches if epochs and part.batches else None
@@ -155,11 +175,13 @@ def _run(source: Mapping[str, Any], wrapper: Mapping[str, Any], given: Facts, no
     iterations = given.get("steps") or a.whole("max_iters", least=1)
     run = run_facts({**own, "steps": iterations}, given, times, notes)
     part = run.parts()[0]
-    loop = Loop(None, iterations, per_epoch=part.steps and int(part.steps), notes=notes)
+    loop = Loop(None, iterations, per_epoch=part.steps and int(part.steps), notes=notes, sized=bool(run.batch_size))
     if counts == 1:
         return run, loop
     size = run.batch_size or 1
     notes.append(f"the run is shown as one epoch of {iterations} batches, as mmengine counts it: {counts} of them make an update")
+    if given.get("samples") is not None:
+        notes.append("--samples is not used: the run is as long as max_iters, whatever an epoch of the data is")
     accumulate = _accumulation(counts, iterations, notes)
     whole = Run(epochs=1, samples=iterations * size, batch_size=size, devices=run.devices, accumulate=accumulate)
     return whole, replace(loop, tick="batches")
@@ -200,7 +222,8 @@ def _pieces(given: Any, loop: Loop) -> dict[str, list[Piece]]:
     """Return the schedulers of a config, by what they schedule."""
     if isinstance(given, Mapping) and "type" not in given and given:
         raise InputError(
-            f"param_scheduler is for several optimizers, {', '.join(map(str, given))}: a recipe is of one; give one of them"
+            f"param_scheduler is for several optimizers, {', '.join(map(str, given))}: a recipe is of one; "
+            "give one of them as the param_scheduler of a config of its own"
         )
     made: dict[str, list[Piece]] = {"lr": []}
     for one in given if isinstance(given, list | tuple) else [given] if given else []:
@@ -210,7 +233,9 @@ def _pieces(given: Any, loop: Loop) -> dict[str, list[Piece]]:
         ending = next((end for end in sorted(_ENDINGS, key=len, reverse=True) if name.endswith(end)), None)
         law = LAWS.get(name.removesuffix(ending)) if ending else None
         if ending is None or law is None or (ending in ("LRRatio", "WeightDecay") and name not in _LONE):
-            raise InputError(f"param_scheduler: there is no {shown(name)}{did_you_mean(name, NAMES)}")
+            raise InputError(
+                f"param_scheduler: there is no {shown(name)}{did_you_mean(name, NAMES)}; a class of your own is not read"
+            )
         a = Taken(name, settings, loop)
         hyperparameter = _ENDINGS[ending] or str(a.take("param_name"))
         if hyperparameter not in ("lr", "momentum", "weight_decay"):

@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 from ...units import number_text
 
-ASK = "give --steps-per-epoch, or --samples and --batch-size"
-
 
 class Amount(NamedTuple):
     """A number of epochs and of iterations, of which one may be negative: 5 epochs less 1 iteration."""
@@ -32,6 +30,8 @@ class Loop:
         iterations: max_iters; None of a loop that counts epochs.
         per_epoch: Iterations of an epoch, where they are known.
         tick: What iterations are called in lengths: "steps", or "batches" where several make an update.
+        notes: What is to be told.
+        sized: Whether the batch is known.
     """
 
     epochs: int | None
@@ -39,6 +39,13 @@ class Loop:
     per_epoch: int | None
     tick: str = "steps"
     notes: list[str] = field(default_factory=list)
+    sized: bool = False
+
+    @property
+    def ask(self) -> str:
+        """What to give, for messages, where the iterations of an epoch are needed."""
+        needed = "--samples" if self.sized else "--samples and --batch-size"
+        return f"give {needed}" if self.tick == "batches" else f"give --steps-per-epoch, or {needed}"
 
     @property
     def total(self) -> Amount:

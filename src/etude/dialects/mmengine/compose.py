@@ -18,7 +18,7 @@ from ...plateaus import plateau
 from ...run import Run
 from ...schedule import Frame, Schedule, constant
 from ...timing import hold, per_epoch
-from .amounts import ASK, Amount, Loop
+from .amounts import Amount, Loop
 from .pieces import Piece
 
 Turn = list[Piece]
@@ -133,7 +133,7 @@ def _together(turn: Turn, level: Level, begin: Amount, until: Amount, loop: Loop
     for piece in turn:
         if piece.sets and not _anew(piece, turn, loop):
             if _unordered([replace(one, begin=one.idle or one.begin) for one in turn], loop):
-                raise MissingFactError(f"it follows from the length of an epoch whether {piece.name} acts alone: {ASK}")
+                raise MissingFactError(f"it follows from the length of an epoch whether {piece.name} acts alone: {loop.ask}")
             raise InputError(f"{piece.name} writes values of its own, which another scheduler moves: no schedule says that")
         leads = any(other.floor or other.turns for other in turn)
         if piece.sets and leads and isinstance(piece.curve, Schedule) and piece.curve.absolute:
@@ -161,7 +161,7 @@ def _check_rest(piece: Piece, turn: Turn, every: bool, until: Amount, loop: Loop
     for other in turn:
         moves = other is not piece and loop.before(since, other.end)
         if moves is None:
-            raise MissingFactError(f"it follows from the length of an epoch what {other.name} moves: {ASK}")
+            raise MissingFactError(f"it follows from the length of an epoch what {other.name} moves: {loop.ask}")
         if moves:
             raise InputError(f"{other.name} moves the value on from the floor of {piece.name}: no schedule says that")
 

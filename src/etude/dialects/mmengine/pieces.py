@@ -22,9 +22,9 @@ from ...plateaus import plateau
 from ...schedule import Schedule, constant
 from ...shapes import cosine, linear, poly, power
 from ...timing import hold, skip
-from ..arguments import Arguments
+from ..arguments import Settings, bracketed
 from ..torch.cycles import ANNEALING, annealed
-from .amounts import ASK, Amount, Loop
+from .amounts import Amount, Loop
 
 _ENDLESS = 10**9  # mmengine's INF, which it does not convert
 
@@ -83,7 +83,7 @@ class Piece:
         return self.curve if self.sets or start == 1 else constant(start) * self.curve
 
 
-class Taken(Arguments):
+class Taken(Settings):
     """The settings of one scheduler, its window taken from them."""
 
     def __init__(self, name: str, given: Mapping[str, Any], loop: Loop) -> None:
@@ -120,7 +120,7 @@ class Taken(Arguments):
     def per_epoch(self, number: float, key: str) -> int:
         """Return the iterations of an epoch, in which a number of epochs must be counted."""
         if self.loop.per_epoch is None:
-            raise MissingFactError(f"{self.name}: {key} {number:g} epochs are counted in iterations: {ASK}")
+            raise MissingFactError(f"{self.name}: {key} {number:g} epochs are counted in iterations: {self.loop.ask}")
         return self.loop.per_epoch
 
     def units(self, number: float, key: str) -> Amount:
@@ -192,7 +192,7 @@ def _step(a: Taken) -> Piece:
 def _multi_step(a: Taken) -> Piece:
     given, gamma = a.take("milestones"), a.number("gamma", 0.1)
     if not isinstance(given, list | tuple) or any(isinstance(one, bool) or not isinstance(one, int | float) for one in given):
-        raise a.refuse(f"milestones must be a list of numbers, got {shown(given)}")
+        raise a.refuse(f"milestones must be a list of numbers, got {shown(given)}{bracketed(given)}")
     at = []
     for number in sorted(given):
         whole = number == int(number)
@@ -261,7 +261,7 @@ def _one_cycle(a: Taken) -> Piece:
     total, most = a.count(width), a.count(a.last)  # the number of its last step
     left = a.count(a.loop.total.less(a.begin))
     if total is None or most is None or (left is None and most >= total):
-        raise MissingFactError(f"{a.name} follows from the iterations of an epoch: {ASK}")
+        raise MissingFactError(f"{a.name} follows from the iterations of an epoch: {a.loop.ask}")
     if left is not None:  # mmengine steps it once more when all is trained
         most = min(most, left)
     over = most == total and most != left  # it is read past its end
@@ -291,7 +291,7 @@ def _restart(a: Taken) -> Piece:
     periods, weights, floor = a.take("periods"), a.take("restart_weights", (1,)), a.floor(required=True)
     for key, given in (("periods", periods), ("restart_weights", weights)):
         if not isinstance(given, list | tuple) or not given or not all(type(one) in (int, float) for one in given):
-            raise a.refuse(f"{key} must be a list of numbers, got {shown(given)}")
+            raise a.refuse(f"{key} must be a list of numbers, got {shown(given)}{bracketed(given)}")
     if len(periods) != len(weights) or any(one <= 0 or one != int(one) for one in periods):
         raise a.refuse(f"there must be a weight for each period, a whole number; got {shown(periods)} and {shown(weights)}")
     spans = [a.units(period, "periods") for period in periods]

@@ -121,11 +121,26 @@ class Files:
     # -- other packages -----------------------------------------------------------------------------------------
 
     def of_package(self, path: Path, package: str, inner: str) -> Path:
-        """Return the path of a config that another package ships: its folder is above `path`, or installed."""
+        """Return the path of a config that another package ships: its folder is above `path`, or installed.
+
+        Its configs are inside it, where it was built, and beside it in a clone of its repository.
+        """
         if package not in _PACKAGES:
             raise InputError(f"there is no package {package} that has configs; known: {', '.join(_PACKAGES)}")
-        places = (home / ".mim" / "configs" / name for home in self._homes(path, package) for name in (inner, f"{inner}.py"))
+        places = (
+            folder / name
+            for home in self._homes(path, package)
+            for folder in self._shipped(home)
+            for name in (inner, f"{inner}.py")
+        )
         return self._found(places, f"{package}::{inner}")
+
+    def _shipped(self, home: Path) -> Iterator[Path]:
+        """Yield the folders in which the configs of a package may be."""
+        yield home / ".mim" / "configs"
+        with suppress(OSError):
+            if home.parent.resolve().is_relative_to(self.roots[0]) and (home / "__init__.py").is_file():
+                yield home.parent / "configs"
 
     def of_module(self, path: Path, module: str) -> Path:
         """Return the path of a module that is imported as a base."""
