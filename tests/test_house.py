@@ -52,7 +52,7 @@ FLOORS = [
     {"recipe_yaml", "plan", "origin"},
     {"dialects", "replay", "diagnosis", "logs", "series", "late", "state", "resume"},
     {"sources", "schema"},
-    {"driver", "seat", "owned"},
+    {"hooked", "driver", "seat", "owned"},
     {"torch", "draw", "log", "watching"},
     {"train"},
     {"cli"},

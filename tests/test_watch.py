@@ -429,12 +429,17 @@ class Wrapper:
 def test_wrappers_are_seen_through():
     optimizer, plan = made(), recipe().plan()
     scheduler = cosine(optimizer)
-    for wrapped in (Wrapper(optimizer=optimizer), Wrapper(_optimizer=Wrapper(optim=optimizer))):
+    for wrapped in (
+        Wrapper(optimizer=optimizer),
+        Wrapper(_optimizer=Wrapper(optim=optimizer)),
+        Wrapper(original_optimizer=optimizer),
+    ):
         watch = etude.watch(wrapped, plan, Wrapper(scheduler=scheduler))
         assert watch.optimizer is optimizer
         watch.release()
     with pytest.warns(EtudeWarning, match="the scheduler moves another optimizer than the one that makes the updates"):
-        etude.watch(optimizer, plan, cosine(made()))
+        watch = etude.watch(optimizer, plan, cosine(made()))
+    assert "the scheduler moves another optimizer" in watch.summary()
 
 
 def test_what_is_off_is_bounded_in_warnings_and_memory():

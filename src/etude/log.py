@@ -17,7 +17,7 @@ from typing import Any
 from .errors import InputError, need
 from .fields import index
 from .groups import HYPERPARAMETERS
-from .seat import was_skipped
+from .hooked import was_skipped
 from .watching import innermost
 
 Values = dict[str, dict[str, float]]

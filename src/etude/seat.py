@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, did_you_mean
+from .hooked import was_skipped
 from .late import joined
 from .owned import Owned, Place, numbers
 from .plan import BLOCK, Plan
@@ -290,12 +291,6 @@ class Seat:
             f"scheduler, a callback, a line of the loop); the plan's {now} is applied. "
             f"To keep a value of your own: driver.override({name}=...)",
         )
-
-
-def was_skipped(optimizer: Any) -> bool:
-    """Whether a fused optimizer has skipped the update that its step() was called for: a scaler leaves with it what it found."""
-    found = getattr(optimizer, "found_inf", None)
-    return found is not None and float(found) > 0
 
 
 def _owned(plan: Plan, places: Sequence[Place], before: Sequence[Owned]) -> list[Owned]:

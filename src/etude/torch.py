@@ -183,19 +183,12 @@ def drive(
         0.0146
     """
     from .fields import index
+    from .hooked import unwrapped
 
     given = optimizers if isinstance(optimizers, Sequence) else [optimizers]
-    inner = [_innermost(optimizer) for optimizer in given]
+    inner = [unwrapped(optimizer) for optimizer in given]
     hooks = _outside_of_graphs if tensors else None
     return _scheduler()(inner, plan, index(updates, "count of updates"), _agree, scaler=scaler, skipped=skipped, tensors=hooks)
-
-
-def _innermost(optimizer: Any) -> Any:
-    """Return the optimizer inside Accelerate's and Lightning's wrappers: updates are made there, and its hooks are called."""
-    torch = need("torch")
-    while isinstance(inner := getattr(optimizer, "optimizer", None), torch.optim.Optimizer):
-        optimizer = inner
-    return optimizer
 
 
 def _outside_of_graphs(hook: Callable[..., None]) -> Callable[..., None]:

@@ -15,8 +15,8 @@ from .diagnosis import Finding, diagnose
 from .driver import EtudeWarning
 from .errors import InputError, did_you_mean
 from .fields import index as whole
+from .hooked import unwrapped, was_skipped
 from .plan import BLOCK, Plan
-from .seat import was_skipped
 from .series import Series, slack
 
 _MOST_ROWS = 2048  # updates kept once something is off; then every second one is let go
@@ -55,6 +55,7 @@ class Watch:
         self.compared = 0
         self._told: set[tuple[str, ...]] = set()
         self._warnings = 0
+        self._beside: list[str] = []
         self._seen = 0, 0  # updates before the last one kept, and how often the scheduler had been stepped by then
         self._closed: list[Finding] = []
         self._forget()
@@ -64,7 +65,7 @@ class Watch:
         self._handle = self.optimizer.register_step_post_hook(self._after)
         moved = getattr(self._scheduler, "optimizer", None)
         if moved is not None and innermost(moved) is not self.optimizer:
-            self._tell(
+            self._tell_beside(
                 "the scheduler moves another optimizer than the one that makes the updates: build it on the optimizer "
                 "that is stepped, after wrapping"
             )
@@ -86,7 +87,7 @@ class Watch:
         if self._scheduler is not None and made:
             ticks = self._scheduler.last_epoch - self._ticked
             lines.append(f"the scheduler was stepped {ticks} times, {ticks / made:.4g} to an update")
-        return "\n".join([*lines, *map(str, found)])
+        return "\n".join([*lines, *self._beside, *map(str, found)])
 
     def release(self) -> None:
         """Take the hook off the optimizer."""
@@ -158,7 +159,7 @@ class Watch:
             except InputError as error:
                 if strict:
                     raise
-                self._tell(f"a group was added at step {self.updates}, and is not compared: {error}")
+                self._tell_beside(f"a group was added at step {self.updates}, and is not compared: {error}")
 
     def _lanes_of(self, group: Mapping[str, Any]) -> list[_Lane]:
         groups, name = self.plan.groups, group.get("name")
@@ -251,6 +252,11 @@ class Watch:
             self._told |= new | {(finding.hyperparameter, group, "") for group in finding.groups}
             self._tell(str(finding))
 
+    def _tell_beside(self, message: str) -> None:
+        """Warn of what no value shows; the summary says it too."""
+        self._beside.append(message)
+        self._tell(message)
+
     def _tell(self, message: str) -> None:
         self._warnings += 1
         if self._warnings <= _MOST_TOLD:
@@ -269,16 +275,8 @@ class _Held:
 
 
 def innermost(optimizer: Any) -> Any:
-    """Return the torch optimizer that makes the updates, inside the wrappers of Accelerate, Lightning and the like."""
-    inner, seen = optimizer, 0
-    while seen < 8:
-        for attribute in ("optimizer", "_optimizer", "optim"):
-            wrapped = getattr(inner, attribute, None)
-            if wrapped is not None and wrapped is not inner and hasattr(wrapped, "param_groups"):
-                inner, seen = wrapped, seen + 1
-                break
-        else:
-            break
+    """Return the torch optimizer that makes the updates, inside the wrappers of others; InputError where there is none."""
+    inner = unwrapped(optimizer)
     if not hasattr(inner, "register_step_post_hook"):
         raise InputError(f"a torch optimizer is needed, got {type(optimizer).__name__}")
     return inner
