@@ -43,7 +43,7 @@ def _around(inner: st.SearchStrategy[Schedule]) -> st.SearchStrategy[Schedule]:
         st.builds(lambda a, b: _or(lambda: etude.fold([a], on=b, every="1 epoch"), a), inner, inner),
         st.sampled_from([etude.recursion("lr * (1 - 1 / (step + 3))"), etude.recursion("lr * 0.9", every="1 epoch")]),
         st.builds(etude.repeat, inner, lengths),
-        st.builds(etude.for_run, inner, lengths),
+        st.builds(lambda a, steps: etude.for_run(a, steps=steps), inner, st.integers(1, 200)),
         st.builds(etude.switch, inner, inner, lengths),
     )
 

@@ -13,7 +13,7 @@ from torch import nn
 from torch._dynamo.testing import CompileCounterWithBackend
 
 import etude
-from etude import InputError, Optimizer, Recipe, Run
+from etude import Group, InputError, Optimizer, Recipe, Run
 from etude.driver import EtudeWarning
 from etude.owned import CHUNK, Moving
 
@@ -255,3 +255,56 @@ def test_a_cuda_graph_follows_moving_values_without_a_sync(name):
     expected, _ = run(reference, steps=24)
     for one, other in zip(expected, net.parameters(), strict=True):
         torch.testing.assert_close(one, other.detach(), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("tensors", [True, False])
+def test_an_override_beside_a_group_that_joins(tensors):
+    groups = {"a": Group(pattern="a"), "b": Group(pattern="b")}
+    two = Recipe(optimizer=Optimizer(name="SGD", lr=1.0), groups=groups, schedules={"lr": etude.linear(1, 0)}, run=Run(steps=10))
+    optimizer = torch.optim.SGD([{"params": nn.Linear(1, 1).parameters(), "name": "a"}], lr=1.0)
+    driver = etude.torch.drive(optimizer, two.plan(), tensors=tensors)
+    optimizer.step()
+    optimizer.add_param_group({"params": nn.Linear(1, 1).parameters(), "name": "b"})
+    driver.override(lr=0.05, group="a")
+    optimizer.step()
+    state = driver.state_dict()
+    optimizer.step()
+    assert driver.get_last_lr() == pytest.approx([0.05, driver.plan.at(2)["lr"]["b"]])
+    driver.override(lr=None, group="a")
+    driver.override(lr=0.45, group="b")
+    driver.load_state_dict(state)
+    optimizer.step()
+    assert driver.get_last_lr() == pytest.approx([0.05, driver.plan.at(2)["lr"]["b"]])
+
+
+def test_a_tensor_under_an_override_is_kept_too():
+    net, optimizer, driver = made(recipe("AdamW"), tensors=True)
+    driver.override(lr=0.05)
+    optimizer.step()
+    optimizer.param_groups[0]["lr"] = 0.777
+    with pytest.warns(EtudeWarning, match="lr of group 'all' was changed"):
+        optimizer.step()
+    assert values(optimizer)["lr"] == pytest.approx(0.05)
+    optimizer.param_groups[0]["lr"].fill_(0.3)
+    optimizer.step()
+    assert values(optimizer)["lr"] == pytest.approx(0.05)
+
+
+def test_a_driver_that_was_replaced_lets_go_of_nothing_that_is_not_its_own():
+    net, optimizer, first = made(recipe("SGD"), tensors=True)
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    plan = first.plan
+    with pytest.warns(EtudeWarning, match="had a driver already"):
+        second = etude.torch.drive(optimizer, plan, tensors=True, scaler=scaler)
+    first.release()
+    first.release()
+    optimizer.step()
+    assert (first.updates, second.updates) == ([0], [1])
+    assert isinstance(optimizer.param_groups[0]["momentum"], Moving)
+    copied = copy.deepcopy(scaler)
+    assert copied.step.__func__ is torch.amp.GradScaler.step
+    with pytest.warns(EtudeWarning, match="had a driver already"):
+        third = etude.torch.drive(optimizer, plan, updates=1)
+    second.release()
+    optimizer.step()
+    assert (second.updates, third.updates) == ([1], [2])

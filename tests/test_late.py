@@ -134,3 +134,22 @@ def test_a_recipe_that_counts_batches_is_joined_by_batch():
     assert plan.at(batch=40)["lr"] == {"head": 0.5, "body": 0.5}
     assert plan.at(batch=60)["lr"] == {"head": 0.25, "body": 0.25}
     assert plan.at(batch=39)["lr"]["head"] == 0.5
+
+
+def test_groups_that_join_where_fewer_curves_are_left():
+    groups = {"a": Group(pattern="a"), "b": Group(pattern="b"), "c": Group(pattern="c", schedules={"lr": etude.cosine(1, 0)})}
+    recipe = Recipe(
+        optimizer=Optimizer(name="SGD", lr=1.0), groups=groups, schedules={"lr": etude.linear(1, 0)}, run=Run(steps=10)
+    )
+
+    def parameters(name):
+        return {"params": nn.Linear(1, 1).parameters(), "name": name}
+
+    optimizer = torch.optim.SGD([parameters("c")], lr=1.0)
+    driver = etude.torch.drive(optimizer, recipe.plan())
+    optimizer.step()
+    optimizer.add_param_group(parameters("b"))
+    driver.load_state_dict(driver.state_dict())
+    optimizer.add_param_group(parameters("a"))
+    optimizer.step()
+    assert driver.get_last_lr() == [driver.plan.at(1)["lr"][name] for name in ("c", "b", "a")]

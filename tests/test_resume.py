@@ -114,7 +114,7 @@ def test_a_run_in_stages_ends_elsewhere_too():
     staged = replace(RECIPE, run=Run(samples=100, stages=(Stage(epochs=4, batch_size=10), Stage(epochs=4, batch_size=20))))
     assert resume.extend(state_at(staged, 50), "10 epochs").plan.total == 40 + 30
     assert resume.cooldown(state_at(staged, 30), "3 steps").recipe.run.stages == (Stage(epochs=3.3, batch_size=10),)
-    with pytest.raises(InputError, match="restart: a run in stages can't begin in the middle of another: use replace"):
+    with pytest.raises(InputError, match="restart: what begins must be a run without stages: give one"):
         resume.restart(state_at(staged, 50))
 
 
@@ -237,6 +237,169 @@ def test_a_run_that_counts_batches():
     assert longer.plan.at(batch=now - 1) == plan.at(batch=now - 1)
 
 
+# -- the past is what it was, whatever the run becomes ----------------------------------------------------------------
+
+
+def one(text, run, lr=1.0, **more):
+    return Recipe(optimizer=Optimizer(name="SGD", lr=lr), schedules={"lr": etude.parse(text)}, run=run, **more)
+
+
+EPOCHS = Run(epochs=10, samples=100, batch_size=10)
+
+
+@pytest.mark.parametrize("text", ['linear(1, 0, over="10 epochs")', "per_epoch(cosine(1, 0))", 'steps(0.5, every="3 epochs")'])
+def test_the_past_keeps_its_epochs_where_they_get_another_length(text):
+    recipe = one(text, EPOCHS)
+    resumed = resume.replace(state_at(recipe, 60), recipe, Run(epochs=10, samples=100, batch_size=20))
+    assert rates(resumed.plan, 0, 60) == rates(recipe.plan(), 0, 60)
+    staged = one(text, Run(samples=40, stages=(Stage(epochs=4, batch_size=4), Stage(epochs=4, batch_size=8))))
+    for changed in (resume.cooldown(state_at(staged, 20), "10 steps"), resume.extend(state_at(staged, 20), "3 epochs")):
+        assert rates(changed.plan, 0, 20) == rates(staged.plan(), 0, 20)
+
+
+def test_the_past_keeps_the_batches_at_which_updates_were_made():
+    accumulate = etude.parse("rounded(linear(1, 4))")
+    recipe = one("linear(1, 0.1)", replace(EPOCHS, accumulate=accumulate), clock="batch")
+    plan = recipe.plan()
+    first = resume.extend(state_at(recipe, 20), "20 epochs")
+    second = resume.cooldown(state_at(first.recipe, 40, first.plan), "30 batches")
+    for step in range(20):
+        assert plan.clock.batch_of_step(step) == first.plan.clock.batch_of_step(step) == second.plan.clock.batch_of_step(step)
+    assert rates(second.plan, 0, 20) == rates(first.plan, 0, 20) == rates(plan, 0, 20)
+
+
+def test_an_override_is_today_s_value_and_ends():
+    recipe = one("constant(1)", Run(steps=100))
+    optimizer = etude.torch.build(nn.Linear(1, 1), recipe)
+    driver = etude.torch.drive(optimizer, recipe.plan())
+    driver.override(lr=0.2)
+    for _ in range(10):
+        optimizer.step()
+    resumed = resume.cooldown(driver.state_dict(), "5 steps")
+    assert "lr  all  0.2           0.2          0.2" in str(resumed)
+    assert "the override of lr of group 'all', 0.2, ends here" in str(resumed)
+    driver = etude.torch.drive(optimizer, resumed.plan)
+    driver.load_state_dict(resumed.state)
+    applied = []
+    for _ in range(5):
+        optimizer.step()
+        applied += driver.get_last_lr()
+    assert applied == pytest.approx([0.2, 0.16, 0.12, 0.08, 0.04])
+
+
+def test_one_group_that_joined_two_optimizers_at_different_times_has_no_one_plan():
+    groups = {"head": Group(module="head"), "body": Group()}
+    recipe = Recipe(
+        optimizer=Optimizer(name="SGD", lr=0.1), groups=groups, schedules={"lr": etude.linear(1, 0)}, run=Run(steps=100)
+    )
+    state = {**state_at(recipe, 60), "updates": [60, 60], "skipped": [0, 0], "joined": [{"head": 0}, {"head": 50}]}
+    with pytest.raises(InputError, match="group 'head' joined its optimizers at steps 0 and 50: no one plan says both"):
+        resume.extend(state, "200 steps")
+    with pytest.raises(InputError, match="the checkpoint's group 'zzz' is none of its recipe's"):
+        resume.extend({**state_at(recipe, 60), "joined": [{"zzz": 3}]}, "200 steps")
+
+
+def test_restart_after_a_late_join_waits_for_nothing():
+    groups = {"head": Group(module="head"), "body": Group()}
+    recipe = Recipe(
+        optimizer=Optimizer(name="SGD", lr=1.0), groups=groups, schedules={"lr": etude.linear(1, 0)}, run=Run(steps=100)
+    )
+    resumed = resume.restart({**state_at(recipe, 70), "joined": [{"body": 0, "head": 50}]})
+    assert resumed.plan.at(119)["lr"] == {"head": pytest.approx(0.51), "body": pytest.approx(0.51)}
+
+
+@pytest.mark.parametrize(("at", "total"), [(30, 50), (35, 55), (40, 60)])
+def test_a_restart_with_another_epoch_ends_with_its_own_end(at, total):
+    recipe = one("linear(1, 0)", EPOCHS)
+    resumed = resume.restart(state_at(recipe, at), run=Run(epochs=4, samples=100, batch_size=20))
+    assert resumed.plan.total == total
+    assert rates(resumed.plan, at) == pytest.approx([1 - step / 20 for step in range(20)])
+    assert rates(resumed.plan, 0, at) == rates(recipe.plan(), 0, at)
+
+
+def test_continue_from_leaves_momentum_to_the_recipe():
+    recipe = Recipe(
+        optimizer=Optimizer(name="AdamW", lr=0.1, betas=(0.95, 0.999)), schedules={"lr": etude.linear(1, 0)}, run=Run(steps=100)
+    )
+    other = replace(
+        recipe, optimizer=replace(recipe.optimizer, lr=0.2), schedules={**recipe.schedules, "momentum": etude.linear(0.85, 1)}
+    )
+    resumed = resume.continue_from(state_at(recipe, 30), other)
+    assert resumed.plan.at(30)["lr"]["all"] == pytest.approx(0.07)
+    assert resumed.plan.at(99)["momentum"] == other.plan().at(99)["momentum"]
+
+
+def test_a_run_that_was_trained_on_past_its_end():
+    recipe = one("constant(1)", Run(steps=100))
+    resumed = resume.cooldown(state_at(recipe, 105), "10 steps")
+    assert (resumed.plan.total, resumed.plan.at(105)["lr"]["all"]) == (115, 1.0)
+    with pytest.raises(InputError, match="extend: 103 steps is 103 steps, and the run has made 105: ask for more"):
+        resume.extend(state_at(recipe, 105), "103 steps")
+    with pytest.raises(InputError, match="the run would be over: it has 50 steps then, and 105 are made already"):
+        resume.replace(state_at(recipe, 105), recipe, Run(steps=50))
+
+
+def test_a_run_without_an_end():
+    recipe = one('chain(linear(0, 1, over="5 steps"), constant(1))', Run())
+    cooled = resume.cooldown(state_at(recipe, 20), "10 steps")
+    assert rates(cooled.plan) == [
+        *(recipe.plan().at(step)["lr"]["all"] for step in range(20)),
+        *(1 - k / 10 for k in range(10)),
+    ]
+    assert "the run ends at step 30, and was to end at no step of its own" in str(cooled)
+    assert str(resume.extend(state_at(recipe, 20), "100 steps")).startswith("extend to 100 steps, from step 20 on, to step 100")
+    restarted = resume.restart(state_at(recipe, 20))
+    assert [restarted.plan.at(step)["lr"]["all"] for step in (19, 20, 22, 400)] == [1.0, 0.0, 0.4, 1.0]
+    assert "to no step of its own" in str(restarted)
+
+
+def test_another_recipe_without_a_plateau_leaves_the_metrics_behind():
+    recipe = one("plateau(0.5, patience=0)", Run(steps=100))
+    plain = one("linear(1, 0)", Run(steps=100))
+    state = {**state_at(recipe, 60), "metrics": [[[10], "val_loss", 1.0], [[20], "val_loss", 2.0]]}
+    for resumed in (resume.continue_from(state, plain), resume.replace(state, plain), resume.restart(state, plain)):
+        assert resumed.plan.at(59) == recipe.plan().at(59)
+        assert resumed.after.at(59)["lr"]["all"] == 0.5
+        driver = etude.torch.drive(etude.torch.build(nn.Linear(1, 1), resumed.recipe), resumed.plan)
+        driver.load_state_dict(resumed.state)
+    early = {**state_at(recipe, 0), "metrics": [[[0], "val_loss", 1.0]]}
+    assert resume.replace(early, plain).state["metrics"] == []
+
+
+@pytest.mark.parametrize("size", [49, 64, 7])
+def test_every_length_of_a_cooldown_is_one(size):
+    staged = one("linear(1, 0.5)", Run(samples=size, stages=(Stage(epochs=4, batch_size=1), Stage(epochs=4, batch_size=1))))
+    moving = one(
+        "linear(1, 0.5)",
+        Run(samples=size, epochs=8, batch_size=1, accumulate=etude.parse("rounded(linear(1, 2))")),
+        clock="batch",
+    )
+    for steps in range(1, 2 * size):
+        assert resume.cooldown(state_at(staged, 5), f"{steps} steps").plan.total == 5 + steps
+    for batches in range(1, 40):
+        assert resume.cooldown(state_at(moving, 5), f"{batches} batches").plan.clock.total == 5 + batches
+
+
+def test_a_group_that_joins_after_a_change_follows_the_run():
+    groups = {"head": Group(module="head"), "body": Group()}
+    recipe = Recipe(
+        optimizer=Optimizer(name="SGD", lr=0.1), groups=groups, schedules={"lr": etude.constant(1)}, run=Run(steps=100)
+    )
+    model = nn.ModuleDict({"head": nn.Linear(1, 1), "body": nn.Linear(1, 1)})
+    optimizer = torch.optim.SGD([{"params": model["body"].parameters(), "name": "body"}], lr=0.1)
+    driver = etude.torch.drive(optimizer, recipe.plan())
+    for _ in range(50):
+        optimizer.step()
+    resumed = resume.cooldown(driver.state_dict(), "10 steps")
+    driver = etude.torch.drive(optimizer, resumed.plan)
+    driver.load_state_dict(resumed.state)
+    for _ in range(5):
+        optimizer.step()
+    optimizer.add_param_group({"params": model["head"].parameters(), "name": "head"})
+    optimizer.step()
+    assert driver.get_last_lr() == [pytest.approx(0.05), pytest.approx(0.05)]
+
+
 @given(schedules, runs, st.data())
 def test_every_intent_keeps_the_past_and_a_driver_takes_its_state(schedule, run, data):
     recipe = Recipe(optimizer=Optimizer(name="SGD", lr=0.1), schedules={"lr": etude.clip(schedule, lo=etude.abs(0))})
@@ -266,6 +429,14 @@ def test_every_intent_keeps_the_past_and_a_driver_takes_its_state(schedule, run,
         (lambda state: resume.extend(state, 20), "extend must carry its unit, got 20"),
         (lambda state: resume.cooldown(state, "100%"), "a part of the run must be below 100%, got 100%"),
         (lambda state: resume.cooldown(state, "0 steps"), "cooldown must be longer than nothing"),
+        (lambda state: resume.cooldown(state, "5 steps", 5), "shape must be a schedule from 1 on, such as linear"),
+        (lambda state: resume.cooldown(state, "5 steps", "constant(5)"), "shape must begin at 1 and fill its time"),
+        (
+            lambda state: resume.cooldown(state, "5 steps", 'linear(1, 0, over="2 steps")'),
+            "shape must begin at 1 and fill its time",
+        ),
+        (lambda state: resume.replace(state, "x.yaml"), r"a recipe is needed, as in etude.read\(...\), got str"),
+        (lambda state: resume.extend({**state, "updates": []}, "20 epochs"), "this is not the state of an etude driver"),
         (lambda state: resume.cooldown(state, "5 steps", "cosin(1, 0)"), "unknown schedule 'cosin'; did you mean 'cosine'"),
         (lambda state: resume.extend({}, "20 epochs"), "this is not the state of an etude driver"),
         (

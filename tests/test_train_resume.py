@@ -146,10 +146,38 @@ def test_a_change_that_was_killed_before_the_recipe_was_written_is_finished(home
     after = (home / "run" / "recipe.yaml").read_text()
     (home / "run" / "recipe.yaml").write_text(before)
     state = Checkpoints(home / "run" / "checkpoints").load()
-    assert settled(home / "run", etude.read(home / "run" / "recipe.yaml"), state) == etude.read(home / "run" / "recipe.yaml")
+    assert settled(home / "run", state).run.epochs == 5
     assert (home / "run" / "recipe.yaml").read_text() == after
     resume(home / "run", quiet=True)
     assert len(applied(home / "run")) == 20
+
+
+@pytest.mark.parametrize("name", ["cosine", "edited"])
+def test_a_killed_change_of_any_recipe_is_finished(home, name):
+    recipe = replace(etude.read("cosine").override(epochs=3, samples=20, batch_size=5), train=RECIPE.train)
+    train(recipe, home / "run", quiet=True)
+    if name == "edited":
+        write_atomically(home / "run" / "recipe.yaml", dumps(recipe.override(epochs=5)))
+    before = (home / "run" / "recipe.yaml").read_text()
+    edited = etude.read(home / "run" / "recipe.yaml")
+    change(home / "run", lambda state: intents.replace(state, edited) if name == "edited" else intents.extend(state, "5 epochs"))
+    (home / "run" / "recipe.yaml").write_text(before)
+    assert run("resume", "run").exit_code == 0
+    assert len(read_steps(home / "run")) == 20
+
+
+def test_a_recipe_without_schedules_is_drawn_too(home):
+    train(replace(RECIPE, schedules={}), home / "run", quiet=True)
+    assert run("resume", "run", "--extend", "4 epochs").exit_code == 0
+    assert len(applied(home / "run")) == 16
+
+
+def test_what_is_trained_is_not_changed_by_an_intent(home):
+    train(RECIPE, home / "run", quiet=True)
+    write_atomically(home / "run" / "recipe.yaml", dumps(replace(RECIPE, train=replace(RECIPE.train, seed=5))))
+    result = run("resume", "run", "--extend", "5 epochs")
+    assert result.exit_code == 2
+    assert "recipe.yaml trains something else than the checkpoint (train.seed: 0 -> 5)" in result.output
 
 
 def test_a_checkpoint_without_a_schedule_state_is_told_its_step(home):
@@ -176,12 +204,15 @@ def test_a_checkpoint_without_a_schedule_state_is_told_its_step(home):
         (("--cooldown", "10"), "cooldown: a unit is missing after 10"),
         (("--cooldown", "10%"), "cooldown: lr is 0 at step 12 already"),
         (("--extend", "5 epochs", "--out", "run"), "run already holds something: name another --out"),
+        (("--continue-from", ""), "--continue-from needs a recipe: a path, or the name of a ready one"),
+        (("--replace", "short.yaml"), "the run would be over: it has 8 steps then, and 12 are made already"),
         (("--at-step", "11"), "the checkpoint itself counts 12 updates, not 11: leave --at-step out"),
         (("--replace", "nowhere.yaml"), "nowhere.yaml"),
     ],
 )
 def test_what_is_refused_changes_nothing(home, words, message):
     train(RECIPE, home / "run", quiet=True)
+    (home / "short.yaml").write_text(dumps(replace(RECIPE, run=etude.Run(epochs=2))))
     if "--at-step" in words:
         (home / "run" / "model.safetensors").unlink()
     files = {path: path.read_bytes() for path in (home / "run").rglob("*") if path.is_file()}

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from .arrays import Scalar, Value
 from .errors import InputError
-from .run import LARGEST, Part, Run
+from .run import LARGEST, Part, Run, Stage
 from .schedule import Frame, Schedule
 from .units import UNITS
 
@@ -70,6 +70,8 @@ class RunClock:
             if per_epoch is None:
                 raise InputError(f"{part.epochs:g} epochs need {self._missing('epochs')}")
             ticks = part.epochs * per_epoch
+            if math.isclose(ticks, round(ticks), rel_tol=1e-12):
+                ticks = round(ticks)  # 5 / 49 of 49 steps
             if ticks != int(ticks):
                 raise InputError(
                     f"{part.epochs:g} epochs of {per_epoch} {self.by}s are no whole number of {self.by}s: give --steps"
@@ -99,6 +101,17 @@ class RunClock:
                 f"the run has no steps: its {self.total:g} batches never fill the accumulation {self.run.accumulate!r}"
             )
         return len(self._updates)
+
+    def of(self, facts: Mapping[str, Any]) -> RunClock:
+        """Return the clock of this run with other facts; a length given takes the place of its own."""
+        void = [name for name in ("steps", "epochs", "stages") if {"steps", "epochs", "stages"} & facts.keys()]
+        void += ["steps_per_epoch"] if {"samples", "batch_size"} & facts.keys() else []
+        own = {name: fact for name, fact in self.run.to_facts().items() if name not in void}
+        given: dict[str, Any] = {**own, **facts}
+        if "stages" in facts:
+            whole = [(epochs, *map(int, counts)) for epochs, *counts in facts["stages"]]
+            given["stages"] = tuple(Stage(epochs=epochs, batch_size=size, accumulate=every) for epochs, size, every in whole)
+        return RunClock(Run(**given), self.by)
 
     # -- units --------------------------------------------------------------------------------------------------
 
@@ -312,6 +325,9 @@ class EpochClock:
         return xp.minimum(xp.floor(t), float(math.ceil(self.total) - 1))
 
     epoch_start = epoch
+
+    def of(self, facts: Mapping[str, Any]) -> EpochClock:
+        return EpochClock(self.clock.of(facts))
 
     def elapsed(self, t: float) -> float:
         return t

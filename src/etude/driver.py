@@ -15,6 +15,7 @@ from typing import Any
 from .errors import InputError, did_you_mean, shown
 from .fields import number
 from .groups import base_value
+from .hooked import Seen
 from .plan import Plan
 from .recipe import VERSION, difference
 from .seat import Seat
@@ -61,7 +62,7 @@ class Driver:
         self._told: set[str] = set()
         self._updates_at_step = [0] * len(optimizers)
         self._seats = [Seat(self, optimizer, number, updates) for number, optimizer in enumerate(optimizers)]
-        self._unwatch = _watched(scaler, self._seats) if scaler is not None else None
+        self._seen = _seen(scaler, self._seats) if scaler is not None else None
 
     def __repr__(self) -> str:
         return f"<driver of {self.plan.recipe.name}: {', '.join(map(str, self.updates))} of {self.plan.total} updates>"
@@ -244,8 +245,8 @@ class Driver:
         """Take the hooks off the optimizers; the values stay as they are."""
         for seat in self._seats:
             seat.release()
-        if self._unwatch is not None:
-            self._unwatch()
+        if self._seen is not None:
+            self._seen.release()
 
     def tell(self, topic: str, message: str) -> None:
         """Warn, once a topic."""
@@ -276,23 +277,14 @@ class Called(Driver):
     step.__doc__ = Driver.step.__doc__
 
 
-def _watched(scaler: Any, seats: Sequence[Seat]) -> Callable[[], None]:
-    """See the updates that a GradScaler skips: it tells nobody, but then its step() makes no update. Return what undoes it."""
+def _seen(scaler: Any, seats: Sequence[Seat]) -> Seen:
+    """See the updates of some optimizers that a scaler skips."""
     if not (hasattr(scaler, "step") and hasattr(scaler, "unscale_")):
         raise InputError(f"scaler must be a GradScaler of torch.amp, got {type(scaler).__name__}")
-    step, of = scaler.step, {id(seat.optimizer): seat for seat in seats}
+    of = {id(seat.optimizer): seat for seat in seats}
 
-    def counted(optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+    def made(optimizer: Any) -> tuple[int, int] | None:
         seat = of.get(id(optimizer))
-        before = seat and (seat.updates, seat.skipped)
-        result = step(optimizer, *args, **kwargs)
-        if seat is not None and (seat.updates, seat.skipped) == before:
-            seat.skip()
-        return result
+        return None if seat is None else (seat.updates, seat.skipped)
 
-    scaler.step = counted
-
-    def undo() -> None:
-        del scaler.step
-
-    return undo
+    return Seen(scaler, made, lambda optimizer: of[id(optimizer)].skip())

@@ -78,6 +78,18 @@ def _point(value: Any, what: str) -> tuple[str, Level]:
     return _position(value[0], f"{what} position"), level(value[1], f"{what} level")
 
 
+def _flag(value: object, what: str) -> bool:
+    if not isinstance(value, bool):
+        raise InputError(f"{what} must be True or False, got {shown(value)}")
+    return value
+
+
+def _stage(value: Any, what: str) -> tuple[float, ...]:
+    if not isinstance(value, list | tuple) or len(value) != 3:
+        raise InputError(f"{what} must be [epochs, batch size, accumulation], got {shown(value)}")
+    return tuple(number(one, f"{what}[{index}]") for index, one in enumerate(value))
+
+
 def _text(value: object, what: str) -> str:
     if not isinstance(value, str):
         raise InputError(f"{what} must be a text, got {shown(value)}")
@@ -98,12 +110,15 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "Levels": tuple_of(level),
     "Points": tuple_of(_point),
     "float": number,
+    "Stages": tuple_of(_stage),
     "int": _count,
+    "bool": _flag,
     "str": _text,
 }
 Positions = tuple[str, ...] | list[str]
 Levels = tuple[Level, ...] | list[Level]
 Points = tuple[tuple[str, Level], ...] | list[tuple[str, Level]]
+Stages = tuple[tuple[float, ...], ...] | list[tuple[float, ...]]
 
 
 def text_of(value: object) -> str:

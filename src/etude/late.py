@@ -30,6 +30,8 @@ def joined(plan: Plan, when: Mapping[str, int]) -> Plan:
     Source: torch's add_param_group. There LambdaLR and OneCycleLR raise, cosines decay from what the group came with, plateaus
     leave it alone.
     """
+    if not when:
+        return plan
     recipe, groups = plan.recipe, dict(plan.recipe.rules)
     for name, updates in when.items():
         before = plan.tick_after(updates)

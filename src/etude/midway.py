@@ -1,75 +1,80 @@
-"""A run changed midway: what a schedule was meant for another length, and the step from which on another one counts."""
+"""A run changed midway: what a schedule was meant for another run, and the step from which on another one counts."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from .arrays import Value
 from .errors import InputError
-from .fields import Position, Span
-from .schedule import Clock, Curve, Frame, Schedule, Wrapper, family
+from .fields import Position, Stages
+from .schedule import Clock, Curve, Frame, Schedule, Wrapper, family, fields_of
 
 
-class _OtherEnd:
-    """A run's clock as it was when the run should end elsewhere: a part of it ("10%") and its last epoch are other ones."""
+class _Begun:
+    """A clock that begins at a tick of another one."""
 
-    def __init__(self, clock: Clock, origin: float, length: float) -> None:
-        self.clock, self.length, self.total = clock, length, origin + length
-
-    @property
-    def starts(self) -> Any:
-        return self.clock.starts
+    def __init__(self, clock: Clock, begin: float) -> None:
+        self.clock, self.begin, self.total = clock, begin, begin + clock.total
+        self.starts = [begin + start for start in clock.starts]
+        self.of = clock.of
 
     @property
     def by_epoch(self) -> Clock | None:
-        epochs = self.clock.by_epoch
-        if epochs is None:
-            return None
-        origin = self.clock.elapsed(self.total - self.length)
-        return _OtherEnd(epochs, origin, self.clock.elapsed(self.total) - origin)
+        return self.clock.by_epoch
 
     def ticks(self, value: float, unit: str, origin: float) -> float:
-        return self.length * value / 100 if unit == "%" else self.clock.ticks(value, unit, origin)
+        return self.clock.ticks(value, unit, origin - self.begin)
 
     def elapsed(self, tick: float) -> float:
-        return self.clock.elapsed(tick)
+        return self.clock.elapsed(tick - self.begin)
 
     def tick_of(self, epochs: float) -> float:
-        return self.clock.tick_of(epochs)
+        return self.begin + self.clock.tick_of(epochs)
 
     def epoch(self, t: Value, xp: Any) -> Value:
-        return xp.minimum(self.clock.epoch(t, xp), math.ceil(self.clock.elapsed(self.total)) - 1.0)
+        return self.clock.epoch(t - self.begin, xp)
 
     def epoch_start(self, t: Value, xp: Any) -> Value:
-        return xp.minimum(self.clock.epoch_start(t, xp), self.clock.tick_of(math.ceil(self.clock.elapsed(self.total)) - 1.0))
+        return self.begin + self.clock.epoch_start(t - self.begin, xp)
 
 
 @family
 class for_run(Wrapper):
-    """A schedule as it is in a run of another length: what fills the run, or is a part of it, follows that length.
+    """A schedule as it is in another run: what fills the run, is a part of it, or counts its epochs follows that one.
 
-    value(t) = schedule(t), where the run has the given length
+    value(t) = schedule(t), in a run of these facts
 
     Args:
         schedule: What was meant for another run.
-        run: That run's length, from the start of the phase; it is the schedule's own length in a chain, too.
+        steps, epochs: That run's length; it is the schedule's own length in a chain, too.
+        samples, batch_size, devices, accumulate, drop_last, steps_per_epoch, tokens_per_sample: Its other facts; this run's
+            where they aren't given.
+        stages: Its stages, a list of [epochs, batch size, accumulation].
         base: The base value that its levels are factors of; the group's where it isn't given.
     Raises:
-        InputError: `run` is no length, or `base` is below 0.
+        InputError: the facts make no run, or `base` is below 0.
 
     Example:
-        >>> for_run(cosine(1, 0), "300 epochs")
-        for_run(cosine(1, 0), "300 epochs")
+        >>> for_run(cosine(1, 0), epochs=300)
+        for_run(cosine(1, 0), epochs=300)
 
     Source: a run that ends elsewhere than was planned. torch's scheduler brings its old T_max back with its state.
     """
 
     schedule: Schedule
-    run: Span
+    steps: int | None = None
+    epochs: float | None = None
+    samples: int | None = None
+    batch_size: int | None = None
+    devices: int | None = None
+    accumulate: int | None = None
+    drop_last: bool | None = None
+    steps_per_epoch: int | None = None
+    tokens_per_sample: int | None = None
+    stages: Stages | None = None
     base: float | None = None
-    positional: ClassVar[int] = 2
+    positional: ClassVar[int] = 1
 
     def check(self) -> None:
         if self.base is not None and self.base < 0:
@@ -80,13 +85,18 @@ class for_run(Wrapper):
         return self.base is not None or self.schedule.absolute
 
     def bind(self, frame: Frame) -> Curve:
-        length = self.length(frame)
+        clock = self._clock(frame)
         base = frame.base if self.base is None else self.base
-        clock = _OtherEnd(frame.clock, frame.origin, length)
-        return self.schedule.bind(replace(frame, clock=clock, span=length, base=base))
+        return self.schedule.bind(replace(frame, clock=clock, span=clock.total - frame.origin, base=base))
 
     def length(self, frame: Frame) -> float:
-        return frame.ticks(self.run, "for_run: run")
+        return self._clock(frame).total - frame.origin
+
+    def _clock(self, frame: Frame) -> Clock:
+        """Return the other run's clock, as it begins with this frame."""
+        names = [field.name for field in fields_of(self) if field.name not in ("schedule", "base")]
+        clock = frame.clock.of({name: fact for name in names if (fact := getattr(self, name)) is not None})
+        return _Begun(clock, frame.origin) if frame.origin else clock
 
 
 @family

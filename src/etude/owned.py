@@ -85,7 +85,8 @@ class Owned:
 
     def fits(self, places: Sequence[Place], device: Any) -> bool:
         """Whether the same values lie here: then a step that was compiled or captured goes on reading this buffer."""
-        return device == self.device and [place.key for place in places] == [place.key for place in self.places]
+        here, there = ([(place.key, place.group.get("name")) for place in ones] for ones in (self.places, places))
+        return bool(device == self.device and here == there)
 
     def tie(self, plan: Plan, places: Sequence[Place]) -> None:
         """Have groups hold the values of the buffer, which follow a plan from now on."""
@@ -93,15 +94,16 @@ class Owned:
         self.first = self.size = 0
         for place, value in zip(places, self.held, strict=True):
             if place.key == "betas":
-                value[1].fill_(float(place.group["betas"][1]))
+                for held, number in zip(value[1:], place.group["betas"][1:], strict=True):
+                    held.fill_(float(number))
             place.group[place.key] = value
 
     def _held(self, place: Place, view: Any) -> Any:
         """Return what a group holds for a value."""
         if place.key == "betas":
-            second = place.group["betas"][1]
             torch = need("torch")
-            return (view, torch.as_tensor(float(second), dtype=torch.float32, device=self.device))
+            others = [torch.tensor(float(one), dtype=torch.float32, device=self.device) for one in place.group["betas"][1:]]
+            return (view, *others)
         return view if place.key == "lr" else Moving(view)
 
     def write(self, updates: int) -> None:
@@ -128,8 +130,9 @@ class Owned:
 
     def release(self) -> None:
         """Leave the values in the groups as numbers."""
-        for place in self.places:
-            place.group[place.key] = _number(place.group[place.key])
+        for place, value in zip(self.places, self.held, strict=True):
+            if place.group[place.key] is value:  # and not another driver's by now
+                place.group[place.key] = _number(value)
 
     def changed(self) -> tuple[Place, Any] | None:
         """Return a place in which something else was put, and what belongs there; None where all is as it was."""

@@ -16,7 +16,7 @@ command line: `repr(s)` is that text. Fields are checked by their annotation, so
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, replace
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, dataclass_transform
 
@@ -46,6 +46,10 @@ class Clock(Protocol):
 
     def ticks(self, value: float, unit: str, origin: float) -> float:
         """An amount of a unit, from `origin` on, in ticks."""
+        ...
+
+    def of(self, facts: Mapping[str, Any]) -> Clock:
+        """The clock of this run with other facts; a length given takes the place of its own."""
         ...
 
     def elapsed(self, tick: float) -> float:

@@ -61,7 +61,8 @@ class Seat:
             handle.remove()
         for owned in self._owned:
             owned.release()
-        self.optimizer._etude_seat = None
+        if self.optimizer._etude_seat is self:
+            self.optimizer._etude_seat = None
 
     def replan(self) -> None:
         """Follow the plan with all that was fed until now, from the next update on."""
@@ -104,7 +105,7 @@ class Seat:
             if group[key] is not tensor:
                 self._changed(group, key, "its tensor", "the tensor it was given")
                 group[key] = tensor
-            tensor.fill_(base * self._curves[curve][index])
+            tensor.fill_(base if curve is None else base * self._curves[curve][index])
         for owned in self._owned:
             self._write_owned(owned)
         if self._rest:
@@ -164,14 +165,16 @@ class Seat:
         self._groups = self.optimizer.param_groups
         self._width, self._end = len(self._groups), self._groups[-1]
         new = {self._name(group) for group in self._groups} - self.joined.keys()
-        self.joined |= dict.fromkeys(new, self.updates if self.joined else 0)
+        # in a run that was changed midway its clock is the run's: the plan's own past is not one to go through again
+        late = self.updates if self.joined and not self.driver.history else 0
+        self.joined |= dict.fromkeys(new, late)
         if new and self.joined and self.updates:
             self.replan()
-        self._size = 0
+        self._lanes, self._curve_of_lane = [], []
         index = self._load()
         lanes: dict[tuple[str, int], list[tuple[Any, float]]] = {}
         constants: list[tuple[Any, str, Any]] = []
-        self._tensors: list[tuple[Any, str, Any, int, float]] = []  # group, key, tensor, curve, base
+        self._tensors: list[tuple[Any, str, Any, int | None, float]] = []  # group, key, tensor, curve, base
         self._betas: list[list[Any]] = []  # group, curve, base, last value
         places: list[Place] = []
         own: set[int] = set()
@@ -187,7 +190,11 @@ class Seat:
                 by_hand = self.driver.overrides.get((hyperparameter, name))
                 if by_hand is not None or curve is None:
                     _put(group, key, base if by_hand is None else by_hand)
-                    constants += [(group, key, group[key])] if _is_plain(group[key]) else []
+                    value = base if by_hand is None else by_hand
+                    if _is_plain(group[key]):
+                        constants.append((group, key, group[key]))
+                    elif key != "betas":  # a look at a tensor may have to wait for its device: it is written every time
+                        self._tensors.append((group, key, group[key], None, value))
                     continue
                 if self.driver.tensors and self._can_move(group, key):
                     places.append(Place(group, key, curve, base))

@@ -37,13 +37,23 @@ def recipe_of(state: State) -> Recipe:
 
 def plan_of(state: State) -> Plan:
     """Return the plan that was followed as a state was made, with its late groups and all metrics."""
-    late = {name: updates for one in state.get("joined", ()) for name, updates in one.items() if updates}
-    return fed(joined(recipe_of(state).plan(), late), state)
+    plan = recipe_of(state).plan()
+    late: dict[str, int] = {}
+    for one in state.get("joined", ()):
+        for name, updates in one.items():
+            if name not in plan.groups:
+                raise InputError(f"the checkpoint's group {name!r} is none of its recipe's")
+            if late.setdefault(name, updates) != updates:
+                raise InputError(
+                    f"group {name!r} joined its optimizers at steps {late[name]} and {updates}: no one plan says both"
+                )
+    return fed(joined(plan, {name: updates for name, updates in late.items() if updates}), state)
 
 
 def fed(plan: Plan, state: State) -> Plan:
-    """Return a plan with the metrics that a state holds."""
-    metrics = [(made[0], name, value) for made, name, value in state.get("metrics", ())]
+    """Return a plan with those metrics of a state that it waits for."""
+    known = plan.watched()
+    metrics = [(made[0], name, value) for made, name, value in state.get("metrics", ()) if name in known]
     return plan.fed(metrics) if metrics else plan
 
 
@@ -62,6 +72,7 @@ def _is_state(state: Any) -> bool:
     skipped, late, history = state.get("skipped", []), state.get("joined", []), state.get("history", [])
     return (
         _counts(updates)
+        and len(updates) > 0
         and isinstance(overrides, list)
         and all(isinstance(entry, list | tuple) and len(entry) == 3 and _words(entry[:2]) for entry in overrides)
         and isinstance(metrics, list)

@@ -86,9 +86,10 @@ ROWS = [
     Row("0.5 * linear(1, 0) * linear(1, 0)", 500, 0.125),
     Row("linear(1, 0) + constant(0.1)", 500, 0.6),
     Row("cosine(1, abs(0.3))", 1000, 0.3),
-    Row('for_run(cosine(1, 0), "2000 steps")', 500, 0.8535533905932737),
-    Row('for_run(linear(1, 0), "500 steps")', 900, 0.0),
-    Row('for_run(linear(0, 1, over="10%"), "500 steps", base=4)', 25, 2.0),
+    Row("for_run(cosine(1, 0), steps=2000)", 500, 0.8535533905932737),
+    Row("for_run(linear(1, 0), steps=500)", 900, 0.0),
+    Row('for_run(linear(0, 1, over="10%"), steps=500, base=4)', 25, 2.0),
+    Row("for_run(per_epoch(linear(1, 0)), epochs=50, steps_per_epoch=20)", 39, 0.98),
     Row('switch(linear(1, 0), cosine(1, 0), at="500 steps")', 499, 0.501),
     Row('switch(linear(1, 0), cosine(1, 0), at="500 steps")', 750, 0.14644660940672624),
 ]

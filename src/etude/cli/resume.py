@@ -47,6 +47,8 @@ def resume(folder: str, at_step: int | None, out: str | None, **intents: str | N
     if not (path / "recipe.yaml").is_file():
         raise InputError(f"{folder} holds no run: there is no recipe.yaml in it")
     given = {name: value for name, value in intents.items() if value is not None}
+    if given.get("continue_from") == "":
+        raise InputError("--continue-from needs a recipe: a path, or the name of a ready one")
     if len(given) > 1:
         raise InputError(f"one intent at a time: got {' and '.join('--' + name.replace('_', '-') for name in given)}")
     if out is not None and not given:

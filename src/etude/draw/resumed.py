@@ -14,7 +14,7 @@ from .terminal import axis, chart, sample
 def draw_resumed(resumed: Resumed, path: Path) -> None:
     """Draw the old plan dotted and the new one over it, a row for each hyperparameter that has a schedule."""
     new, old = resumed.after, resumed.before
-    names = [name for name in new.hyperparameters if any(new.recipe.schedule(name, group) for group in new.groups)]
+    names = [name for name in new.hyperparameters if any(new.recipe.schedule(name, group) for group in new.groups)] or ["lr"]
     figure, axes = new_figure(len(names), 1, heights=[2 if name == "lr" else 1 for name in names])
     for name, (panel,) in zip(names, axes, strict=True):
         for plan, drawn in ((old, "as it was planned"), (new, "as it is now")):
@@ -25,6 +25,7 @@ def draw_resumed(resumed: Resumed, path: Path) -> None:
                     own |= {"linestyle": ":", "linewidth": 1.2}
                 panel.plot(steps, line, **{"linewidth": 1.8, **own}, label=label(f"{', '.join(groups)}: {drawn}"))
         panel.axvline(resumed.at, color="#888888", linewidth=0.8)
+        panel.xaxis.get_major_locator().set_params(integer=True)
         style(panel, LABELS[name])
         panel.legend(frameon=False, fontsize=8)
     axes[0][0].set_title(f"{title(new)}: {resumed.intent}, at step {resumed.at}", parse_math=False)

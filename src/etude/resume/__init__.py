@@ -15,15 +15,15 @@ import dataclasses
 import math
 from collections.abc import Iterator
 
+from ..arrays import Scalar
 from ..errors import InputError
-from ..late import length_of
 from ..midway import for_run
 from ..recipe import Recipe
 from ..run import Run
-from ..schedule import Schedule, constant
-from ..state import State, fed
+from ..schedule import Frame, Schedule, constant
+from ..state import State, fed, recipe_of
 from ..units import Length, canonical
-from .endings import ending, onto
+from .endings import appended, ending, facts_beside, onto
 from .resumed import Resumed
 from .trunk import Trunk
 
@@ -45,12 +45,12 @@ def extend(state: State, length: str) -> Resumed:
     `continue_from` begin at today's value.
     """
     trunk = Trunk(state)
-    ticks = Length.parse(canonical(length, "extend")).ticks(trunk.then.clock.ticks)
-    run = ending(trunk.then, _whole(ticks))
+    ticks = _whole(Length.parse(canonical(length, "extend")).ticks(trunk.then.clock.ticks))
     if ticks <= trunk.now:
         raise InputError(f"extend: {length} is {ticks:g} {trunk.unit}, and the run has made {trunk.now:g}: ask for more")
-    resumed = trunk.edited(f"extend to {length}", trunk.then.recipe, run, lambda name, group, schedule: schedule)
-    return dataclasses.replace(resumed, notes=tuple(_nothing_follows(resumed)))
+    run = ending(trunk.then, ticks)
+    resumed = trunk.edited(f"extend to {length}", trunk.then.recipe, run, lambda name, group, schedule, run: schedule)
+    return dataclasses.replace(resumed, notes=(*resumed.notes, *_nothing_follows(resumed)))
 
 
 def cooldown(state: State, over: str, shape: Schedule | str = "linear(1, 0)") -> Resumed:
@@ -63,7 +63,7 @@ def cooldown(state: State, over: str, shape: Schedule | str = "linear(1, 0)") ->
         over: How long, such as "500 steps"; "10%" is a tenth of the run that ends with it.
         shape: The curve from 1 on, which fills that time: `power(1, 0, 0.5)` is 1-sqrt.
     Raises:
-        InputError: `over` is no length, or nothing, or the rate is 0 already.
+        InputError: `over` is no length, or nothing, the shape ends earlier, or the rate is 0 already.
 
     Momentum and weight decay stay where they are.
     Source: Haegele et al. 2024 (arXiv 2405.18392): from one trunk several cooldowns, each to its own end.
@@ -72,13 +72,18 @@ def cooldown(state: State, over: str, shape: Schedule | str = "linear(1, 0)") ->
 
     trunk = Trunk(state)
     curve = parse(shape) if isinstance(shape, str) else shape
+    if not isinstance(curve, Schedule):
+        raise InputError(f"cooldown: shape must be a schedule from 1 on, such as linear(1, 0), got {shape!r}")
     ticks = _whole(Length.parse(canonical(over, "cooldown")).ticks(trunk.of_what_ends_here, trunk.now))
     if ticks <= 0:
         raise InputError(f"cooldown must be longer than nothing, got {over!r} = {ticks:g} {trunk.unit} in this run")
+    frame = Frame(trunk.then.clock, span=ticks)
+    if curve.length(frame) is not None or not math.isclose(curve.bind(frame).value(0.0, Scalar), 1.0):
+        raise InputError(f"cooldown: shape must begin at 1 and fill its time, such as linear(1, 0), got {curve!r}")
     if not any(trunk.values["lr"].values()):
         raise InputError(f"cooldown: lr is 0 at step {trunk.at} already; extend, restart or replace may be meant")
 
-    def future(name: str, group: str, schedule: Schedule) -> Schedule:
+    def future(name: str, group: str, schedule: Schedule, _: Run) -> Schedule:
         today = trunk.today(name, group)
         return today if name != "lr" else curve if today == constant(1) else today * curve
 
@@ -99,16 +104,15 @@ def restart(state: State, recipe: Recipe | None = None, run: Run | None = None) 
         InputError: the recipe has other groups or another optimizer, or a run in stages.
     """
     trunk = Trunk(state)
-    recipe = trunk.then.recipe if recipe is None else recipe
+    recipe = recipe_of(trunk.state) if recipe is None else _checked(recipe)
     begun = recipe.plan(run or _own(recipe, trunk))
     if begun.run.stages:
-        raise InputError("restart: a run in stages can't begin in the middle of another: use replace")
-    length = length_of(begun, begun.clock.total)
+        raise InputError("restart: what begins must be a run without stages: give one, as in run=Run(epochs=...), or use replace")
 
-    def future(name: str, group: str, schedule: Schedule) -> Schedule:
-        return for_run(schedule, length)
+    def future(name: str, group: str, schedule: Schedule, run: Run) -> Schedule:
+        return for_run(schedule, **facts_beside(begun.run, run))
 
-    return trunk.edited("restart", begun.recipe, ending(begun, trunk.now + begun.clock.total), future, anew=True)
+    return trunk.edited("restart", begun.recipe, appended(trunk.then, begun, trunk.now), future, anew=True)
 
 
 def replace(state: State, recipe: Recipe, run: Run | None = None) -> Resumed:
@@ -125,42 +129,51 @@ def replace(state: State, recipe: Recipe, run: Run | None = None) -> Resumed:
         InputError: the recipe has other groups or another optimizer.
     """
     trunk = Trunk(state)
-    return trunk.edited("replace", recipe, run or _own(recipe, trunk), lambda name, group, schedule: schedule)
+    _checked(recipe)
+    return trunk.edited("replace", recipe, run or _own(recipe, trunk), lambda name, group, schedule, run: schedule)
 
 
 def continue_from(state: State, recipe: Recipe | None = None, run: Run | None = None) -> Resumed:
-    """Go on with another recipe or run, from today's values on: its curves are brought to them by one factor a group.
+    """Go on with another recipe or run, from today's rates on: its curves of lr are brought to them by one factor a group.
 
-    value(k) = the new recipe's value at step k * (today's value / the new recipe's value today), for k >= now
+    lr(k) = the new recipe's lr at step k * (today's lr / the new recipe's lr today), for k >= now
 
     Args:
         state: A driver's state.
         recipe: The recipe; by default the run's own.
         run: The facts of the whole run, as in `replace`.
     Raises:
-        InputError: a new value is 0 today, and no factor brings it to another; or today's rate is 0.
+        InputError: a new rate is 0 today, and no factor brings it to another; or today's rate is 0.
+
+    Momentum and weight decay are the new recipe's own.
     """
     trunk = Trunk(state)
-    recipe = trunk.then.recipe if recipe is None else recipe
+    recipe = trunk.then.recipe if recipe is None else _checked(recipe)
     run = run or _own(recipe, trunk)
     there = fed(recipe.plan(onto(trunk.then, run, trunk.now)), trunk.state).at(trunk.at)
 
-    def future(name: str, group: str, schedule: Schedule) -> Schedule:
+    def future(name: str, group: str, schedule: Schedule, _: Run) -> Schedule:
         here, today = there[name][group], trunk.values[name][group]
-        if here == today:
+        if name != "lr" or here == today:
             return schedule
-        if today == 0 and name == "lr":
+        if today == 0:
             raise InputError(
                 f"continue_from: lr of group {group!r} is 0 at step {trunk.at}, and would stay so; use extend or restart"
             )
         if here == 0:
             raise InputError(
-                f"continue_from: {name} of group {group!r} is 0 at step {trunk.at} in the new recipe, and {today:g} today: no "
-                "factor brings it there; use replace or restart"
+                f"continue_from: lr of group {group!r} is 0 at step {trunk.at} in the new recipe, and {today:g} today: no factor "
+                "brings it there; use replace or restart"
             )
         return (today / here) * schedule
 
     return trunk.edited("continue from today's values", recipe, run, future)
+
+
+def _checked(recipe: Recipe) -> Recipe:
+    if not isinstance(recipe, Recipe):
+        raise InputError(f"a recipe is needed, as in etude.read(...), got {type(recipe).__name__}")
+    return recipe
 
 
 def _own(recipe: Recipe, trunk: Trunk) -> Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ class Resumed:
         plan: The plan from now on; its past is what the old one was.
         state: The state for a driver of the new plan; its history has one entry more.
         at: Updates made so far.
+        today: The values that were to come, by hyperparameter and group, or were put in their place by hand.
         notes: What its user should know.
     """
 
@@ -30,6 +32,7 @@ class Resumed:
     plan: Plan
     state: dict[str, Any]
     at: int
+    today: dict[str, dict[str, float]]
     notes: tuple[str, ...] = ()
 
     @property
@@ -52,10 +55,12 @@ class Resumed:
 
     def _lines(self) -> Iterator[str]:
         epoch = _epoch(self.before, self.at)
-        yield f"{self.intent}, from step {self.at}{epoch} on, to step {number_text(self.plan.total)}"
+        yield f"{self.intent}, from step {self.at}{epoch} on, to {_end(self.plan)}"
         old, new = self.before, self.after
         was = old.at(self.at - 1) if self.at else None
-        planned, now = old.at(self.at), new.at(self.at)
+        for name, groups in was.items() if was else ():
+            groups.update({group: value for group, value in self.today[name].items() if value != old.at(self.at)[name][group]})
+        planned, now = self.today, new.at(self.at)
         rows: list[tuple[str, ...]] = [("", "", "applied last", "was to come", "comes now")]
         for name in new.hyperparameters:
             for group in new.groups:
@@ -72,7 +77,7 @@ class Resumed:
         """Yield what now happens at another step, and epochs of another length."""
         old, new = self.before, self.after
         if old.total != new.total:
-            yield f"the run ends at step {number_text(new.total)}, and was to end at step {number_text(old.total)}"
+            yield f"the run ends at {_end(new)}, and was to end at {_end(old)}"
         for part in new.clock.parts[len(old.clock.parts) :]:
             last = old.clock.parts[-1]
             yield (
@@ -84,6 +89,10 @@ class Resumed:
             step = before.get((change.what, change.hyperparameter, change.groups), change.step)
             if step != change.step >= self.at:
                 yield f"{change.hyperparameter} of {', '.join(change.groups)}: {change.what}: at step {change.step}, was {step}"
+
+
+def _end(plan: Plan) -> str:
+    return f"step {number_text(plan.total)}" if plan.total < math.inf else "no step of its own"
 
 
 def _epoch(plan: Plan, step: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -19,11 +18,11 @@ from ..recipe import Optimizer, Recipe, difference, hyperparameters
 from ..run import Run
 from ..schedule import Schedule, constant
 from ..state import State, check, fingerprint, identity, plan_of
-from .endings import onto
+from .endings import facts_beside, onto
 from .resumed import Resumed
 
-Future = Callable[[str, str, Schedule], Schedule]
-"""(hyperparameter, group, its schedule in the new recipe) -> what counts from now on."""
+Future = Callable[[str, str, Schedule, Run], Schedule]
+"""(hyperparameter, group, its schedule in the new recipe, the run from now on) -> what counts from now on."""
 
 
 class Trunk:
@@ -38,8 +37,11 @@ class Trunk:
             )
         self.at: int = made[0]
         self.then = plan_of(self.state)
-        self.now = self.then.tick_after(self.at)
+        self.now = _after(self.then, self.at)
         self.values = self.then.at(self.at)
+        self.overrides = {(name, group): value for name, group, value in self.state["overrides"]}
+        for (name, group), value in self.overrides.items():
+            self.values[name][group] = value
         self.unit = "steps" if self.then.recipe.clock == "step" else "batches"
 
     def of_what_ends_here(self, value: float, unit: str, origin: float) -> float:
@@ -52,6 +54,8 @@ class Trunk:
 
     def today(self, name: str, group: str) -> Schedule:
         """Return today's value as a schedule."""
+        if (name, group) in self.overrides:
+            return constant(Absolute(self.overrides[name, group]))
         column = self.then.columns[name][self.then.groups.index(group)]
         if column.curve is None:
             return constant(1)
@@ -62,12 +66,14 @@ class Trunk:
     def edited(self, intent: str, recipe: Recipe, run: Run, future: Future, *, anew: bool = False) -> Resumed:
         """Return the run that goes on with a recipe: on the clock that has run until now, or anew."""
         self._agree(recipe)
-        run = onto(self.then, run, self.now)
+        run = self._accumulated(onto(self.then, run, self.now))
         made: dict[str, dict[str, Schedule | None]] = {}
         for name in self.then.hyperparameters:
             made[name] = {group: self._midway(recipe, run, name, group, future, anew=anew) for group in self.then.groups}
         edited = replace(_with(recipe, made), run=run, name=self.then.recipe.name, source=None, origin=None, notes=())
         plan = Plan(edited, run)
+        if plan.total <= self.at and not anew:
+            raise InputError(f"the run would be over: it has {plan.total:g} steps then, and {self.at} are made already")
         before = identity(self.then)
         entry = {
             "updates": self.at,
@@ -78,10 +84,24 @@ class Trunk:
         state = {
             **self.state,
             "recipe": {"name": edited.name, **identity(plan)},
+            "overrides": [],  # today's values are begun with, and what comes is the plan's
+            "metrics": [metric for metric in self.state.get("metrics", []) if metric[1] in plan.watched()],
             "joined": [dict.fromkeys(one, 0) for one in self.state.get("joined", [])],  # the recipe says it now
             "history": [*self.state.get("history", []), entry],
         }
-        return Resumed(intent, self.then, plan, state, self.at)
+        ended = tuple(
+            f"the override of {name} of group {group!r}, {value:g}, ends here" for (name, group), value in self.overrides.items()
+        )
+        return Resumed(intent, self.then, plan, state, self.at, self.values, ended)
+
+    def _accumulated(self, run: Run) -> Run:
+        """Return a run whose accumulation, where it moves, was what it was until now: it says which batches made updates."""
+        old, new = self.then.run.accumulate, run.accumulate
+        if self.then.run == run or not (isinstance(old, Schedule) and isinstance(new, Schedule)):
+            return run
+        return replace(
+            run, accumulate=switch(for_run(old, **facts_beside(self.then.run, run)), new, at=length_of(self.then, self.now))
+        )
 
     def _midway(self, recipe: Recipe, run: Run, name: str, group: str, future: Future, *, anew: bool) -> Schedule | None:
         """Return the schedule of a hyperparameter in a group: the old one until now, and then the new."""
@@ -89,13 +109,13 @@ class Trunk:
         base, new_base = self.then.recipe.base(name, group), recipe.base(name, group)
         if old is None and new is None and base == new_base:
             return None
-        after = future(name, group, constant(1) if new is None else new)
+        after = future(name, group, constant(1) if new is None else new, run)
         if not self.now:
             return after
         past = constant(1) if old is None else old
-        longest, total = self.then.clock.total, run.clock(self.then.recipe.clock).total
-        if base != new_base or (longest < math.inf and longest != total):
-            past = for_run(past, length_of(self.then, min(longest, 2.0**52)), base=None if base == new_base else base)
+        facts = facts_beside(self.then.run, run)
+        if base != new_base or facts:
+            past = for_run(past, **facts, base=None if base == new_base else base)
         now = length_of(self.then, self.now)
         return chain(phase(past, now), after) if anew else switch(past, after, at=now)
 
@@ -123,6 +143,13 @@ class Trunk:
                 f"the optimizer is another one ({'; '.join(changed)}), and its saved state would bring the old one back: "
                 "build it anew, or keep these"
             )
+
+
+def _after(plan: Plan, updates: int) -> float:
+    """Return the first tick after so many updates, also of more than the run has."""
+    if not updates or plan.recipe.clock == "step":
+        return float(updates)
+    return plan.clock.batch_of_step(updates - 1) + 1.0
 
 
 def _own_settings(optimizer: Optimizer) -> dict[str, Any]:

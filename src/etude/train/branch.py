@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
-from ..recipe import Recipe, Training
-from ..recipe_yaml import dumps
+from ..errors import InputError, need
+from ..recipe import Recipe, Training, difference
+from ..recipe_yaml import dumps, read_file
 from ..resume import Resumed
 from ..run import Run
-from ..state import State, fingerprint, identity, recipe_of
+from ..state import State, recipe_of
 from .checkpoint import WEIGHTS, Checkpoints, write_atomically
 from .log import FILES
 
@@ -35,7 +36,16 @@ def change(folder: Path, intent: Intent, out: Path | None = None) -> Resumed:
         raise InputError(f"{folder} has no checkpoint yet, so nothing to go on from: edit its recipe.yaml, or train anew")
     if "driver" not in state:
         raise InputError(f"the checkpoint of {folder} has no schedule state: go on with --at-step N alone, and change it later")
+    text = (folder / "recipe.yaml").read_bytes()
+    trained = difference({"train": state["train"]}, {"train": asdict(read_file(folder / "recipe.yaml").train)})
+    if trained:
+        raise InputError(
+            f"recipe.yaml trains something else than the checkpoint ({'; '.join(trained)}), and an intent changes schedules "
+            "only: put that back, or train anew"
+        )
+    need("matplotlib")
     resumed = intent(state["driver"])
+    resumed.state["history"][-1]["recipe.yaml"] = _sum(text)
     recipe = replace(resumed.recipe, train=Training(**state["train"]))
     home = folder if out is None else _branch(folder, out, state["sizes"])
     (home / WEIGHTS).unlink(missing_ok=True)
@@ -44,14 +54,18 @@ def change(folder: Path, intent: Intent, out: Path | None = None) -> Resumed:
     return resumed
 
 
-def settled(folder: Path, recipe: Recipe, state: dict[str, Any] | None) -> Recipe:
+def settled(folder: Path, state: dict[str, Any] | None) -> Recipe:
     """Return the recipe that a folder is to go on with: a change that was killed before recipe.yaml was written is finished."""
+    path = folder / "recipe.yaml"
     history = state and state.get("driver", {}).get("history")
-    if not (state and history) or history[-1]["was"] != fingerprint(identity(recipe.plan())):
-        return recipe
-    recipe = replace(recipe_of(state["driver"]), name=recipe.name, train=recipe.train)
-    write_atomically(folder / "recipe.yaml", dumps(recipe))
-    return recipe
+    if state and history and history[-1].get("recipe.yaml") == _sum(path.read_bytes()):
+        recipe = replace(recipe_of(state["driver"]), train=Training(**state["train"]))
+        write_atomically(path, dumps(recipe))
+    return read_file(path)
+
+
+def _sum(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
 
 
 def run_for(recipe: Recipe, state: State) -> Run:

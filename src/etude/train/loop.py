@@ -22,7 +22,7 @@ from torch.utils.data import default_collate
 from .. import torch as etude_torch
 from ..errors import InputError, did_you_mean, need
 from ..recipe import Recipe, Training, difference
-from ..recipe_yaml import dumps, read_file
+from ..recipe_yaml import dumps
 from .branch import settled
 from .checkpoint import WEIGHTS, Checkpoints, random_state, set_random_state, write_atomically
 from .checks import check_last_batch, check_run, with_samples
@@ -108,7 +108,7 @@ def resume(folder: Path, *, at_step: int | None = None, quiet: bool = False) -> 
         return None
     _need_all()
     state = Checkpoints(folder / "checkpoints").load()
-    recipe = settled(folder, read_file(folder / "recipe.yaml"), state)
+    recipe = settled(folder, state)
     _seed(recipe.train.seed)
     training, test = load_data(recipe.train.data or DIGITS)
     return _Job(recipe, folder, training, test).go(state, quiet, at_step)
@@ -159,7 +159,7 @@ class _Job:
 
     def go(self, state: dict[str, Any] | None, quiet: bool, at_step: int | None = None) -> dict[str, float]:
         if state is not None:
-            self._load({**state, "driver": self._schedule_state(state.get("driver"), at_step)})
+            self._load({**state, "driver": self._schedule_state(state, at_step)})
         elif at_step is not None:
             raise InputError("--at-step needs a checkpoint, and there is none yet")
         log = Log(self.folder, self.plan.groups, state and state["sizes"])
@@ -289,12 +289,13 @@ class _Job:
             "sizes": log.sizes(),
         }
 
-    def _schedule_state(self, saved: dict[str, Any] | None, at_step: int | None) -> dict[str, Any]:
+    def _schedule_state(self, state: dict[str, Any], at_step: int | None) -> dict[str, Any]:
         """Return the driver's state in a checkpoint; where it has none, that of so many updates."""
+        saved: dict[str, Any] | None = state.get("driver")
         if saved is None and at_step is None:
             raise InputError("the checkpoint has no schedule state: say how many updates were made with --at-step N")
-        if saved is not None and at_step not in (None, *saved["updates"]):
-            raise InputError(f"the checkpoint itself counts {saved['updates'][0]} updates, not {at_step}: leave --at-step out")
+        if at_step not in (None, state["step"]):
+            raise InputError(f"the checkpoint itself counts {state['step']} updates, not {at_step}: leave --at-step out")
         return saved or {**self.driver.state_dict(), "updates": [at_step]}
 
     def _load(self, state: dict[str, Any]) -> None:
