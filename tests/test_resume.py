@@ -257,6 +257,14 @@ def test_the_past_keeps_its_epochs_where_they_get_another_length(text):
         assert rates(changed.plan, 0, 20) == rates(staged.plan(), 0, 20)
 
 
+def test_a_cooldown_of_a_cooldown_with_the_same_end_keeps_the_past():
+    recipe = one("linear(1, 0)", EPOCHS)
+    first = resume.cooldown(state_at(recipe, 40), "33 steps")
+    second = resume.cooldown(state_at(first.recipe, 60, first.plan), "13 steps", "power(1, 0, 0.5)")
+    assert second.plan.total == first.plan.total
+    assert rates(second.plan, 0, 60) == rates(first.plan, 0, 60)
+
+
 def test_the_past_keeps_the_batches_at_which_updates_were_made():
     accumulate = etude.parse("rounded(linear(1, 4))")
     recipe = one("linear(1, 0.1)", replace(EPOCHS, accumulate=accumulate), clock="batch")
@@ -342,10 +350,12 @@ def test_a_run_that_was_trained_on_past_its_end():
 def test_a_run_without_an_end():
     recipe = one('chain(linear(0, 1, over="5 steps"), constant(1))', Run())
     cooled = resume.cooldown(state_at(recipe, 20), "10 steps")
-    assert rates(cooled.plan) == [
-        *(recipe.plan().at(step)["lr"]["all"] for step in range(20)),
-        *(1 - k / 10 for k in range(10)),
-    ]
+    assert rates(cooled.plan) == pytest.approx(
+        [
+            *(recipe.plan().at(step)["lr"]["all"] for step in range(20)),
+            *(1 - k / 10 for k in range(10)),
+        ]
+    )
     assert "the run ends at step 30, and was to end at no step of its own" in str(cooled)
     assert str(resume.extend(state_at(recipe, 20), "100 steps")).startswith("extend to 100 steps, from step 20 on, to step 100")
     restarted = resume.restart(state_at(recipe, 20))

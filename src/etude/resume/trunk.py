@@ -114,7 +114,7 @@ class Trunk:
             return after
         past = constant(1) if old is None else old
         facts = facts_beside(self.then.run, run)
-        if base != new_base or facts:
+        if base != new_base or facts or anew:  # a phase is shorter than the run that the past was to fill
             past = for_run(past, **facts, base=None if base == new_base else base)
         now = length_of(self.then, self.now)
         return chain(phase(past, now), after) if anew else switch(past, after, at=now)
