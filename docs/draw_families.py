@@ -321,7 +321,7 @@ def section(one: Family) -> list[str]:
     lines = [f"### {one.name}", "", *wrapped(prose(one.meaning)), "", f"![{drawn}](families/{one.name}.svg)", ""]
     if one.formula:
         lines += ["```text", *one.formula.splitlines(), "```", ""]
-    lines += ["```text", one.signature, "", *written(one.examples), "```", ""]
+    lines += ["```text", *textwrap.wrap(one.signature, 110, subsequent_indent="    "), "", *written(one.examples), "```", ""]
     if one.arguments:
         lines += ["| argument | |", "|---|---|"]
         lines += [f"| {', '.join(f'`{word}`' for word in name.split(', '))} | {cell(text)} |" for name, text in one.arguments]

@@ -32,41 +32,32 @@ class Clock(Protocol):
     @property
     def total(self) -> float:
         """Ticks in the whole run; inf for a run without an end."""
-        ...
 
     @property
     def starts(self) -> Sequence[float]:
         """The ticks at which the run's stages begin, the first of them 0: an epoch may be shorter from there on."""
-        ...
 
     @property
     def by_epoch(self) -> Clock | None:
         """The same run's time in epochs, where they are not all alike."""
-        ...
 
     def ticks(self, value: float, unit: str, origin: float) -> float:
         """An amount of a unit, from `origin` on, in ticks."""
-        ...
 
     def of(self, facts: Mapping[str, Any]) -> Clock:
         """The clock of this run with other facts; a length given takes the place of its own."""
-        ...
 
     def elapsed(self, tick: float) -> float:
         """The epochs that have gone by at a tick, with the part of the one that it lies in."""
-        ...
 
     def tick_of(self, epochs: float) -> float:
         """The tick at which so many epochs have gone by."""
-        ...
 
     def epoch(self, t: Value, xp: Any) -> Value:
         """The number of the epoch that tick t lies in, never past the run's last."""
-        ...
 
     def epoch_start(self, t: Value, xp: Any) -> Value:
         """The tick at which the epoch of tick t begins."""
-        ...
 
 
 class Curve(NamedTuple):
