@@ -231,7 +231,13 @@ class Driver:
     def replay(self, graph: Any) -> None:
         """Make an update by replaying a CUDA graph in which `optimizer.step()` was captured: values first, then the replay.
 
-        Needs `drive(..., tensors=True)` and an optimizer made with capturable=True: what a graph reads must be tensors.
+        Args:
+            graph: A torch.cuda.CUDAGraph, or whatever has a `replay()` that makes the update.
+        Raises:
+            InputError: the values are no tensors: it needs `drive(..., tensors=True)`, and an optimizer with capturable=True.
+
+        Example:
+            >>> driver.replay(graph)                                # doctest: +SKIP
         """
         if not self.tensors:
             raise InputError("a CUDA graph reads tensors only: drive(optimizer, plan, tensors=True), and capturable=True")

@@ -41,6 +41,15 @@ def extend(state: State, length: str) -> Resumed:
     Raises:
         InputError: the run has got beyond that, or the state is none.
 
+    Example:
+        >>> import torch, etude
+        >>> recipe = etude.read("cosine(1, 0)").override(lr=0.1, steps=100)
+        >>> optimizer = etude.torch.build(torch.nn.Linear(1, 1), recipe)
+        >>> state = etude.torch.drive(optimizer, recipe.plan(), updates=50).state_dict()
+        >>> resumed = extend(state, "200 steps")
+        >>> [round(resumed.plan.at(step)["lr"]["all"], 4) for step in (49, 50, 51)]
+        [0.0516, 0.0854, 0.0848]
+
     What is a part of the run, or fills it, stretches: a cosine half way down rises to where it would be. `cooldown` and
     `continue_from` begin at today's value.
     """
@@ -64,6 +73,15 @@ def cooldown(state: State, over: str, shape: Schedule | str = "linear(1, 0)") ->
         shape: The curve from 1 on, which fills that time: `power(1, 0, 0.5)` is 1-sqrt.
     Raises:
         InputError: `over` is no length, or nothing, the shape ends earlier, or the rate is 0 already.
+
+    Example:
+        >>> import torch, etude
+        >>> recipe = etude.read("constant(1)").override(lr=0.1, steps=100)
+        >>> optimizer = etude.torch.build(torch.nn.Linear(1, 1), recipe)
+        >>> state = etude.torch.drive(optimizer, recipe.plan(), updates=50).state_dict()
+        >>> resumed = cooldown(state, "10 steps")
+        >>> [round(resumed.plan.at(step)["lr"]["all"], 4) for step in (49, 50, 51)]
+        [0.1, 0.1, 0.09]
 
     Momentum and weight decay stay where they are.
     Source: Haegele et al. 2024 (arXiv 2405.18392): from one trunk several cooldowns, each to its own end.
@@ -102,6 +120,15 @@ def restart(state: State, recipe: Recipe | None = None, run: Run | None = None) 
         run: The length of what begins; by default the recipe's own.
     Raises:
         InputError: the recipe has other groups or another optimizer, or a run in stages.
+
+    Example:
+        >>> import torch, etude
+        >>> recipe = etude.read("cosine(1, 0)").override(lr=0.1, steps=100)
+        >>> optimizer = etude.torch.build(torch.nn.Linear(1, 1), recipe)
+        >>> state = etude.torch.drive(optimizer, recipe.plan(), updates=50).state_dict()
+        >>> resumed = restart(state)
+        >>> [round(resumed.plan.at(step)["lr"]["all"], 4) for step in (49, 50, 51)]
+        [0.0516, 0.1, 0.1]
     """
     trunk = Trunk(state)
     recipe = recipe_of(trunk.state) if recipe is None else _checked(recipe)
@@ -127,6 +154,15 @@ def replace(state: State, recipe: Recipe, run: Run | None = None) -> Resumed:
             begins with the next epoch.
     Raises:
         InputError: the recipe has other groups or another optimizer.
+
+    Example:
+        >>> import torch, etude
+        >>> recipe = etude.read("cosine(1, 0)").override(lr=0.1, steps=100)
+        >>> optimizer = etude.torch.build(torch.nn.Linear(1, 1), recipe)
+        >>> state = etude.torch.drive(optimizer, recipe.plan(), updates=50).state_dict()
+        >>> resumed = replace(state, etude.read("linear(1, 0)").override(lr=0.2))
+        >>> [round(resumed.plan.at(step)["lr"]["all"], 4) for step in (49, 50, 51)]
+        [0.0516, 0.1, 0.098]
     """
     trunk = Trunk(state)
     _checked(recipe)
@@ -144,6 +180,15 @@ def continue_from(state: State, recipe: Recipe | None = None, run: Run | None = 
         run: The facts of the whole run, as in `replace`.
     Raises:
         InputError: a new rate is 0 today, and no factor brings it to another; or today's rate is 0.
+
+    Example:
+        >>> import torch, etude
+        >>> recipe = etude.read("cosine(1, 0)").override(lr=0.1, steps=100)
+        >>> optimizer = etude.torch.build(torch.nn.Linear(1, 1), recipe)
+        >>> state = etude.torch.drive(optimizer, recipe.plan(), updates=50).state_dict()
+        >>> resumed = continue_from(state, recipe.override(steps=200))
+        >>> [round(resumed.plan.at(step)["lr"]["all"], 4) for step in (49, 50, 51)]
+        [0.0516, 0.05, 0.0497]
 
     Momentum and weight decay are the new recipe's own.
     """
