@@ -12,18 +12,17 @@ from .terminal import axis, chart, sample
 
 
 def draw_resumed(resumed: Resumed, path: Path) -> None:
-    """Draw the old plan dotted and the new one over it, a row for each hyperparameter that has a schedule."""
+    """Draw the new plan and, dotted over it, the old one: a row for each hyperparameter that has a schedule."""
     new, old = resumed.after, resumed.before
     names = [name for name in new.hyperparameters if any(new.recipe.schedule(name, group) for group in new.groups)] or ["lr"]
     figure, axes = new_figure(len(names), 1, heights=[2 if name == "lr" else 1 for name in names])
     for name, (panel,) in zip(names, axes, strict=True):
-        for plan, drawn in ((old, "as it was planned"), (new, "as it is now")):
-            steps = points(plan)
-            for line, groups in shared(plan, plan.rows([plan.tick(step) for step in steps])[name]).items():
-                own = look(plan.groups.index(groups[0]))
-                if plan is old:
-                    own |= {"linestyle": ":", "linewidth": 1.2}
-                panel.plot(steps, line, **{"linewidth": 1.8, **own}, label=label(f"{', '.join(groups)}: {drawn}"))
+        for line, groups in _lines(new, name):
+            panel.plot(points(new), line, linewidth=1.8, label=label(", ".join(groups)), **look(new.groups.index(groups[0])))
+        for place, (line, _) in enumerate(_lines(old, name)):  # over them, for until now both are the same
+            panel.plot(
+                points(old), line, color="#000000", linestyle=":", linewidth=1.2, label=None if place else "as it was planned"
+            )
         panel.axvline(resumed.at, color="#888888", linewidth=0.8)
         panel.xaxis.get_major_locator().set_params(integer=True)
         style(panel, LABELS[name])
@@ -31,6 +30,11 @@ def draw_resumed(resumed: Resumed, path: Path) -> None:
     axes[0][0].set_title(f"{title(new)}: {resumed.intent}, at step {resumed.at}", parse_math=False)
     axes[-1][0].set_xlabel("step (optimizer updates)")
     save(figure, path)
+
+
+def _lines(plan: Plan, name: str) -> Iterator[tuple[tuple[float, ...], list[str]]]:
+    """Yield the lines of a hyperparameter, and the groups that share each."""
+    yield from shared(plan, plan.rows([plan.tick(step) for step in points(plan)])[name]).items()
 
 
 def charts(resumed: Resumed) -> Iterator[str]:
